@@ -93,28 +93,33 @@ const (
 	serverSeal = "session key to server-to-client sealing key magic constant\x00"
 )
 
-// MAC signs a message that is the first of its direction, with extended session security,
-// [MS-NLMP] 3.4.4.2. toServer chooses the direction.
-func MAC(exported *Key, flags Flags, toServer bool, msg []byte) (mac Key) {
+// keys derives the signing and sealing key of one direction with extended session
+// security, SIGNKEY and SEALKEY of [MS-NLMP] 3.4.5.
+func keys(exported *Key, flags Flags, toServer bool) (sign, seal Key) {
 	signMagic, sealMagic := serverSign, serverSeal
 	if toServer {
 		signMagic, sealMagic = clientSign, clientSeal
 	}
-	signKey := md5Of(exported[:], []byte(signMagic))
+	part := exported[:5] // 40 bits
+	switch {
+	case flags&Negotiate128 != 0:
+		part = exported[:]
+	case flags&Negotiate56 != 0:
+		part = exported[:7]
+	}
+	return md5Of(exported[:], []byte(signMagic)), md5Of(part, []byte(sealMagic))
+}
+
+// MAC signs a message that is the first of its direction, with extended session security,
+// [MS-NLMP] 3.4.4.2. toServer chooses the direction.
+func MAC(exported *Key, flags Flags, toServer bool, msg []byte) (mac Key) {
+	sign, seal := keys(exported, flags, toServer)
 	var seq [4]byte // the first message
-	sum := hmacMD5(signKey[:], seq[:], msg)
+	sum := hmacMD5(sign[:], seq[:], msg)
 	binary.LittleEndian.PutUint32(mac[:], 1)
 	copy(mac[4:12], sum[:8])
 	if flags&NegotiateKeyExchange != 0 {
-		part := exported[:5] // 40 bits
-		switch {
-		case flags&Negotiate128 != 0:
-			part = exported[:]
-		case flags&Negotiate56 != 0:
-			part = exported[:7]
-		}
-		sealKey := md5Of(part, []byte(sealMagic))
-		sealed := rc4k(&sealKey, mac[4:12])
+		sealed := rc4k(&seal, mac[4:12])
 		copy(mac[4:12], sealed[:8])
 	}
 	return mac
