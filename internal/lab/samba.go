@@ -1,0 +1,257 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"syscall"
+)
+
+// MachineSID is the SID of every smbd of a lab. acl_xattr stores SIDs: with one SID per
+// machine a user is refused his own file through another smbd.
+const MachineSID = "S-1-5-21-1000000001-1000000002-1000000003"
+
+// SambaOptions says how one smbd is started.
+type SambaOptions struct {
+	Name string // of the instance, unique in the lab
+	IP   string // "": [Lab.IP]
+	Port int    // 0: a free one
+
+	// Conf gives the smb.conf: shares and everything that matters. What binds it to the lab
+	// (address, directories, log) is put behind it and wins.
+	Conf func(d Dirs) string
+
+	// Passwords adds the lab's users with their passwords to a tdbsam, for clients that log
+	// in directly (the oracle, the baseline). Without it nobody can, but by a ticket.
+	Passwords bool
+
+	LogLevel int  // smbd's; 0: 1
+	NoStart  bool // only write the files
+}
+
+// Dirs are the directories of one smbd, and what it may export.
+type Dirs struct {
+	Base string // holds the others and smb.conf
+	Tree string // the lab's shared tree
+	Name string // of the instance
+}
+
+func (d Dirs) sub(name string) string { return filepath.Join(d.Base, name) }
+
+// Conf is the path of the instance's smb.conf.
+func (d Dirs) Conf() string { return d.sub("smb.conf") }
+
+// Samba is one smbd. It can be started again after Stop or Kill, on the same address.
+type Samba struct {
+	Name string
+	Dirs Dirs
+
+	lab  *Lab
+	addr string
+	opt  SambaOptions
+
+	mu   sync.Mutex // guards proc
+	proc *process   // nil when stopped
+}
+
+// Samba writes the configuration of an smbd and starts it; it returns when it listens.
+func (l *Lab) Samba(ctx context.Context, opt SambaOptions) (*Samba, error) {
+	if opt.IP == "" {
+		opt.IP = l.IP()
+	}
+	if opt.Port == 0 {
+		var err error
+		if opt.Port, err = freePort(opt.IP); err != nil {
+			return nil, err
+		}
+	}
+	s := &Samba{Name: opt.Name, lab: l, opt: opt, addr: net.JoinHostPort(opt.IP, strconv.Itoa(opt.Port))}
+	s.Dirs = Dirs{Base: filepath.Join(l.Dir, "smbd-"+opt.Name), Tree: l.Tree.Dir, Name: opt.Name}
+	if err := s.writeConf(); err != nil {
+		return nil, err
+	}
+	if err := s.prepare(ctx); err != nil {
+		return nil, fmt.Errorf("smbd %s: %w", opt.Name, err)
+	}
+	l.add(s)
+	if opt.NoStart {
+		return s, nil
+	}
+	return s, s.Start(ctx)
+}
+
+// MustSamba is Samba for tests.
+func (l *Lab) MustSamba(opt SambaOptions) *Samba {
+	if l.tb != nil {
+		l.tb.Helper()
+	}
+	s, err := l.Samba(context.Background(), opt)
+	l.must(err)
+	return s
+}
+
+// writeConf writes smb.conf: the caller's text, then the lab's own [global] lines.
+func (s *Samba) writeConf() error {
+	for _, dir := range []string{"private", "lock", "state", "cache", "pid", "log", "ncalrpc", "winbindd", "usershare"} {
+		mode := os.FileMode(0o755)
+		if dir == "private" {
+			mode = 0o700
+		}
+		if err := os.MkdirAll(s.Dirs.sub(dir), mode); err != nil {
+			return err
+		}
+	}
+	text := ""
+	if s.opt.Conf != nil {
+		text = s.opt.Conf(s.Dirs)
+	}
+	return os.WriteFile(s.Dirs.Conf(), []byte(text+"\n"+s.overlay()), 0o600)
+}
+
+// overlay is a second [global]: smbd merges sections of one name, and the later line wins.
+func (s *Samba) overlay() string {
+	level := s.opt.LogLevel
+	if level == 0 {
+		level = 1
+	}
+	conf := fmt.Sprintf("[global]\n"+
+		"\tinterfaces = %s/8\n\tbind interfaces only = yes\n\tsmb ports = %d\n\tdisable netbios = yes\n",
+		s.opt.IP, s.opt.Port)
+	for parameter, dir := range map[string]string{
+		"private dir": "private", "lock directory": "lock", "state directory": "state",
+		"cache directory": "cache", "pid directory": "pid", "ncalrpc dir": "ncalrpc",
+		"winbindd socket directory": "winbindd", "usershare path": "usershare",
+	} {
+		conf += fmt.Sprintf("\t%s = %s\n", parameter, s.Dirs.sub(dir))
+	}
+	conf += fmt.Sprintf("\tlogging = file\n\tlog file = %s\n\tlog level = %d\n\tmax log size = 0\n\tdebug pid = yes\n", s.LogFile(), level)
+	if s.opt.Passwords {
+		conf += fmt.Sprintf("\tpassdb backend = tdbsam:%s\n", s.Dirs.sub("private/passdb.tdb"))
+	}
+	return conf
+}
+
+// prepare sets the machine SID and fills the passdb, both before the first start.
+func (s *Samba) prepare(ctx context.Context) error {
+	if _, err := os.Stat(s.Dirs.sub("private/secrets.tdb")); err == nil {
+		return nil
+	}
+	conf := "--configfile=" + s.Dirs.Conf()
+	if err := s.lab.runWithUsers(ctx, program("net"), conf, "setlocalsid", MachineSID); err != nil {
+		return err
+	}
+	if !s.opt.Passwords {
+		return nil
+	}
+	return s.lab.runWithUsers(ctx, program("pdbedit"), conf,
+		"--import=smbpasswd:"+s.lab.PassdbFile(), "--export=tdbsam:"+s.Dirs.sub("private/passdb.tdb"))
+}
+
+// Start starts a stopped smbd again and returns when it listens.
+func (s *Samba) Start(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.proc != nil {
+		return fmt.Errorf("smbd %s runs already", s.Name)
+	}
+	argv := []string{program("smbd"), "--foreground", "--no-process-group", "--configfile=" + s.Dirs.Conf()}
+	p, err := startProcess(s.lab.guard, "smbd-"+s.Name, s.lab.Env(), argv, s.Dirs.sub("log/out"))
+	if err != nil {
+		return err
+	}
+	s.proc = p
+	if err := p.listening(ctx, s.addr); err != nil {
+		s.proc = nil
+		return errors.Join(err, errors.New(s.tail()), p.kill())
+	}
+	return nil
+}
+
+// Stop ends smbd in order; stopping a stopped one is no fault.
+func (s *Samba) Stop() error { return s.end((*process).stop) }
+
+// Kill ends smbd and all its children with SIGKILL.
+func (s *Samba) Kill() error { return s.end((*process).kill) }
+
+func (s *Samba) end(how func(*process) error) error {
+	s.mu.Lock()
+	p := s.proc
+	s.proc = nil
+	s.mu.Unlock()
+	if p == nil {
+		return nil
+	}
+	return how(p)
+}
+
+// Freeze stops every process of smbd where it is: it accepts connections (the kernel does)
+// and answers nothing.
+func (s *Samba) Freeze() error { return s.signal(syscall.SIGSTOP) }
+
+// Thaw lets a frozen smbd go on.
+func (s *Samba) Thaw() error { return s.signal(syscall.SIGCONT) }
+
+// Reload has smbd read its smb.conf again, after SetConf.
+func (s *Samba) Reload() error { return s.signal(syscall.SIGHUP) }
+
+func (s *Samba) signal(sig syscall.Signal) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.proc == nil {
+		return fmt.Errorf("smbd %s does not run", s.Name)
+	}
+	return s.proc.signal(sig)
+}
+
+// SetConf replaces the configuration; smbd reads it at Reload or the next Start.
+func (s *Samba) SetConf(conf func(d Dirs) string) error {
+	s.opt.Conf = conf
+	return s.writeConf()
+}
+
+// Addr is host:port where smbd listens, also while it is stopped.
+func (s *Samba) Addr() string { return s.addr }
+
+// IP and Port are the two halves of Addr.
+func (s *Samba) IP() string { return s.opt.IP }
+
+// Port is the TCP port of Addr.
+func (s *Samba) Port() int { return s.opt.Port }
+
+// Pid is the leader's process id, 0 when stopped.
+func (s *Samba) Pid() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.proc == nil {
+		return 0
+	}
+	return s.proc.Pid()
+}
+
+// Pids are all processes of this smbd, children that serve connections included.
+func (s *Samba) Pids() []int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.proc == nil {
+		return nil
+	}
+	return s.proc.pids()
+}
+
+// LogFile is smbd's log.
+func (s *Samba) LogFile() string { return s.Dirs.sub("log/log.smbd") }
+
+// Log is the text of smbd's log so far.
+func (s *Samba) Log() string {
+	data, _ := os.ReadFile(s.LogFile())
+	return string(data)
+}
+
+func (s *Samba) tail() string {
+	return tailOf("smbd "+s.Name, s.LogFile(), 30) + tailOf("smbd "+s.Name+" output", s.Dirs.sub("log/out"), 10)
+}
