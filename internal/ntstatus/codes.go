@@ -210,7 +210,6 @@ const (
 	JournalDeleteInProgress      Status = 0xC00002B7
 	JournalEntryDeleted          Status = 0xC00002CF
 	InvalidVolumeLabel           Status = 0xC0000086
-	CloudFileNotSupported        Status = 0xC000CF09
 	CompressionDisabled          Status = 0xC0000426
 	CompressionNotBeneficial     Status = 0xC000046F
 	OffloadReadFltNotSupported   Status = 0xC000A2A1
@@ -245,8 +244,6 @@ const (
 	BadRemoteAdapter                 Status = 0xC00000C5
 	NetworkSessionExpired            Status = 0xC000035C
 	UserSessionDeleted               Status = 0xC0000203
-	SmbBadUid                        Status = 0x005B0002
-	SmbBadCommand                    Status = 0x00160002
 	ConnectionDisconnected           Status = 0xC000020C
 	ConnectionReset                  Status = 0xC000020D
 	ConnectionRefused                Status = 0xC0000236
@@ -289,7 +286,6 @@ const (
 	NotServerSession                 Status = 0xC0000216
 	NotClientSession                 Status = 0xC0000217
 	MembersPrimaryGroup              Status = 0xC0000127
-	HandleRevoked                    Status = 0xC000A006
 )
 
 // Named pipes.
