@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -111,7 +112,10 @@ func Start(ctx context.Context, dir string, opt Options) (*Lab, error) {
 	if err := l.writeUsers(); err != nil {
 		return nil, err
 	}
-	if l.guard, err = startGuard(); err != nil {
+	if strings.ContainsAny(dir, " \t\n") {
+		return nil, fmt.Errorf("the lab's directory %q has a blank in its path", dir)
+	}
+	if l.guard, err = theGuard(); err != nil {
 		return nil, err
 	}
 	if l.Tree, err = makeTree(ctx, l, opt); err != nil {
@@ -139,7 +143,6 @@ func (l *Lab) Close() error {
 		errs = append(errs, running[i].Stop())
 	}
 	errs = append(errs, l.Tree.unmount(l.guard))
-	errs = append(errs, l.guard.close())
 	return errors.Join(errs...)
 }
 

@@ -31,8 +31,9 @@ type process struct {
 	err   error         // why it ended; read after done
 }
 
-// startProcess runs argv as the leader of a new process group, output appended to logFile.
-func startProcess(g *guard, name string, env, argv []string, logFile string) (*process, error) {
+// startProcess runs argv as the leader of a new process group, output appended to logFile;
+// uid 0 stays who we are.
+func startProcess(g *guard, name string, env, argv []string, logFile string, uid uint32) (*process, error) {
 	out, err := os.OpenFile(logFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return nil, err
@@ -44,6 +45,9 @@ func startProcess(g *guard, name string, env, argv []string, logFile string) (*p
 	p.cmd.Env = append(append(os.Environ(), env...), p.mark)
 	p.cmd.Stdout, p.cmd.Stderr = out, out
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if uid != 0 {
+		p.cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uid, Gid: uid}
+	}
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}

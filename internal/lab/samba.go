@@ -131,10 +131,19 @@ func (s *Samba) overlay() string {
 	}
 	conf += fmt.Sprintf("\tlogging = file\n\tlog file = %s\n\tlog level = %d\n\tmax log size = 0\n\tdebug pid = yes\n", s.LogFile(), level)
 	if s.opt.Passwords {
-		conf += fmt.Sprintf("\tpassdb backend = tdbsam:%s\n", s.Dirs.sub("private/passdb.tdb"))
+		conf += fmt.Sprintf("\tpassdb backend = tdbsam:%s\n", s.Dirs.sub("private/passdb.tdb")) + passwordsOverlay
 	}
 	return conf
 }
+
+// passwordsOverlay lets clients log in as they would at a Samba that nobody put a proxy
+// before, where the rest of the text may be a backend's.
+const passwordsOverlay = `	kerberos method = default
+	ntlm auth = ntlmv2-only
+	server min protocol = SMB2_02
+	server signing = default
+	hosts allow = 127.
+`
 
 // prepare sets the machine SID and fills the passdb, both before the first start.
 func (s *Samba) prepare(ctx context.Context) error {
@@ -160,7 +169,7 @@ func (s *Samba) Start(ctx context.Context) error {
 		return fmt.Errorf("smbd %s runs already", s.Name)
 	}
 	argv := []string{program("smbd"), "--foreground", "--no-process-group", "--configfile=" + s.Dirs.Conf()}
-	p, err := startProcess(s.lab.guard, "smbd-"+s.Name, s.lab.Env(), argv, s.Dirs.sub("log/out"))
+	p, err := startProcess(s.lab.guard, "smbd-"+s.Name, s.lab.Env(), argv, s.Dirs.sub("log/out"), 0)
 	if err != nil {
 		return err
 	}

@@ -77,6 +77,8 @@ func (l *Lab) Env() []string {
 func (l *Lab) writeUsers() error {
 	passwd := []string{"root:x:0:0:root:/root:/bin/sh", "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin"}
 	group := []string{"root:x:0:", "nogroup:x:65534:"}
+	passwd = append(passwd, fmt.Sprintf("smbproxy:x:%d:%d:smbproxy:/nonexistent:/usr/sbin/nologin", proxyUID, proxyUID))
+	group = append(group, fmt.Sprintf("smbproxy:x:%d:", proxyUID))
 	for _, u := range l.users {
 		passwd = append(passwd, fmt.Sprintf("%s:x:%d:%d:%s:/nonexistent:/usr/sbin/nologin", u.Name, u.UID, u.GID, u.Name))
 		name := u.Group
@@ -116,6 +118,9 @@ func (l *Lab) smbpasswd() string {
 	}
 	return b.String()
 }
+
+// proxyUID is whom smbproxy runs as in the lab: nobody special, as in production.
+const proxyUID = 20900
 
 // NTHash is the NT hash of a password in smbpasswd's upper-case hex, [MS-NLMP] 3.3.1 NTOWFv1.
 func NTHash(password string) string {

@@ -1,0 +1,212 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+)
+
+// Share is one share of a cluster.
+type Share struct {
+	Name    string
+	Dir     string   // directory of the tree, made with mode 0777; "": Name
+	Path    string   // instead of Dir: an absolute path, which must exist
+	Backend int      // index of the backend that serves it
+	Lines   []string // further parameters, "valid users = user1"
+}
+
+// ClusterOptions says what a cluster is made of. The zero value is one backend with the
+// share "share" for everybody.
+type ClusterOptions struct {
+	Name         string // of the proxy; "": "proxy"
+	Backends     int    // how many smbd; 0: 1
+	Shares       []Share
+	GlobalLines  []string // further lines of smbproxy.conf's [global]
+	BackendLines []string // further lines of every [backend:NAME]
+	Direct       bool     // one more smbd beside: the oracle, see Cluster.Direct
+	IP           string   // of the proxy; "": a free one
+	Port         int      // of the proxy; 0: a free one
+}
+
+// Cluster is some smbd and an smbproxy before them, all of it configured by smbproxy's own
+// commands: what administrators get is what is tested.
+type Cluster struct {
+	Lab      *Lab
+	Proxy    *Proxy
+	Backends []*Samba
+
+	// Direct is an smbd that clients log in to with the same passwords and that has the same
+	// smb.conf but for that, nil unless asked for. Its shares are other directories, DirectDir:
+	// users whom smbd knows by password have other SIDs in their ACLs than those it knows by
+	// ticket.
+	Direct *Samba
+
+	opt ClusterOptions
+}
+
+// Cluster starts backends and proxy. It returns when all of them listen.
+func (l *Lab) Cluster(ctx context.Context, opt ClusterOptions) (*Cluster, error) {
+	if opt.Name == "" {
+		opt.Name = "proxy"
+	}
+	if opt.Backends == 0 {
+		opt.Backends = 1
+	}
+	if opt.Shares == nil {
+		opt.Shares = []Share{{Name: "share"}}
+	}
+	c := &Cluster{Lab: l, opt: opt}
+	for i := range opt.Shares {
+		if err := c.makeShare(&opt.Shares[i]); err != nil {
+			return nil, err
+		}
+	}
+	// Addresses first: proxy's configuration names the backends, which are printed from it.
+	addrs := make([]SambaOptions, opt.Backends)
+	for i := range addrs {
+		addrs[i] = SambaOptions{Name: fmt.Sprintf("%s-b%d", opt.Name, i), IP: l.IP()}
+		port, err := freePort(addrs[i].IP)
+		if err != nil {
+			return nil, err
+		}
+		addrs[i].Port = port
+	}
+	var err error
+	c.Proxy, err = l.Proxy(ctx, ProxyOptions{Name: opt.Name, IP: opt.IP, Port: opt.Port, NoStart: true,
+		Conf: func(p *Proxy) string { return c.conf(p, addrs) }})
+	if err != nil {
+		return nil, err
+	}
+	for i := range addrs {
+		s, err := c.startBackend(ctx, i, addrs[i])
+		if err != nil {
+			return nil, err
+		}
+		c.Backends = append(c.Backends, s)
+	}
+	if opt.Direct {
+		if err := c.startDirect(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return c, c.Proxy.Start(ctx)
+}
+
+// MustCluster is Cluster for tests.
+func (l *Lab) MustCluster(opt ClusterOptions) *Cluster {
+	if l.tb != nil {
+		l.tb.Helper()
+	}
+	c, err := l.Cluster(context.Background(), opt)
+	l.must(err)
+	return c
+}
+
+// BackendName is the NAME of backend i in smbproxy.conf.
+func BackendName(i int) string { return fmt.Sprintf("b%d", i) }
+
+// makeShare makes the share's directory and its twin for Direct.
+func (c *Cluster) makeShare(s *Share) error {
+	if s.Path != "" {
+		return nil
+	}
+	if s.Dir == "" {
+		s.Dir = s.Name
+	}
+	path, err := c.Lab.Tree.Share(s.Dir)
+	s.Path = path
+	if err == nil && c.opt.Direct {
+		_, err = c.Lab.Tree.Share(filepath.Join("direct", s.Dir))
+	}
+	return err
+}
+
+// ShareDir is where files of a share lie.
+func (c *Cluster) ShareDir(name string) string {
+	for _, s := range c.opt.Shares {
+		if s.Name == name {
+			return s.Path
+		}
+	}
+	panic("lab: no share " + name)
+}
+
+// DirectDir is where files of a share of Direct lie.
+func (c *Cluster) DirectDir(name string) string {
+	return c.directPath(c.ShareDir(name))
+}
+
+func (c *Cluster) directPath(path string) string {
+	rel, err := filepath.Rel(c.Lab.Tree.Dir, path)
+	if err != nil || strings.HasPrefix(rel, "..") {
+		return path
+	}
+	return filepath.Join(c.Lab.Tree.Dir, "direct", rel)
+}
+
+// conf is smbproxy.conf behind the lab's own lines.
+func (c *Cluster) conf(p *Proxy, backends []SambaOptions) string {
+	var b strings.Builder
+	for _, line := range c.opt.GlobalLines {
+		fmt.Fprintf(&b, "\t%s\n", line)
+	}
+	for i, s := range backends {
+		fmt.Fprintf(&b, "\n[backend:%s]\n\taddress = %s:%d\n\tdedicated keytab file = %s\n", BackendName(i), s.IP, s.Port, keytab(p, i))
+		for _, line := range c.opt.BackendLines {
+			fmt.Fprintf(&b, "\t%s\n", line)
+		}
+	}
+	for _, s := range c.opt.Shares {
+		fmt.Fprintf(&b, "\n[%s]\n\tbackend = %s\n\tpath = %s\n\tread only = no\n", s.Name, BackendName(s.Backend), s.Path)
+		for _, line := range s.Lines {
+			fmt.Fprintf(&b, "\t%s\n", line)
+		}
+	}
+	return b.String()
+}
+
+func keytab(p *Proxy, i int) string {
+	return filepath.Join(p.StateDir(), BackendName(i)+".keytab")
+}
+
+// startBackend makes the backend's key and smb.conf with smbproxy's commands and starts smbd.
+// Both processes read one keytab file; on a real cluster it is copied.
+func (c *Cluster) startBackend(ctx context.Context, i int, opt SambaOptions) (*Samba, error) {
+	if _, err := c.Proxy.Run(ctx, "backend", "keytab", BackendName(i)); err != nil {
+		return nil, err
+	}
+	conf, err := c.Proxy.Run(ctx, "backend", "config", BackendName(i), "--keytab", keytab(c.Proxy, i))
+	if err != nil {
+		return nil, err
+	}
+	opt.Conf = func(Dirs) string { return conf }
+	return c.Lab.Samba(ctx, opt)
+}
+
+// startDirect starts the oracle from the first backend's configuration.
+func (c *Cluster) startDirect(ctx context.Context) error {
+	conf, err := c.Proxy.Run(ctx, "backend", "config", BackendName(0), "--keytab", keytab(c.Proxy, 0))
+	if err != nil {
+		return err
+	}
+	for _, s := range c.opt.Shares {
+		if s.Backend == 0 {
+			conf = strings.ReplaceAll(conf, "path = "+s.Path+"\n", "path = "+c.directPath(s.Path)+"\n")
+		}
+	}
+	c.Direct, err = c.Lab.Samba(ctx, SambaOptions{Name: c.opt.Name + "-direct", Passwords: true,
+		Conf: func(Dirs) string { return conf }})
+	return err
+}
+
+// Reconfigure replaces shares and lines of the proxy's configuration file; the proxy and the
+// backends go on with what they have until they are told.
+func (c *Cluster) Reconfigure(change func(opt *ClusterOptions)) error {
+	change(&c.opt)
+	backends := make([]SambaOptions, len(c.Backends))
+	for i, s := range c.Backends {
+		backends[i] = s.opt
+	}
+	return c.Proxy.SetConf(func(p *Proxy) string { return c.conf(p, backends) })
+}
