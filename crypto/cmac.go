@@ -43,8 +43,8 @@ func double(b [aesBlock]byte) (d [aesBlock]byte) {
 	return d
 }
 
-// sum implements mac; it skips the signature and only reads msg.
-func (m *cmac) sum(sig *[16]byte, _ *[12]byte, msg []byte) {
+// sum puts msg's signature into sig. It skips the field in msg and only reads.
+func (m *cmac) sum(sig *[16]byte, msg []byte) {
 	st := m.states.Get().(*cbcMAC)
 	st.start()
 	st.blocks(msg[:signatureOffset])

@@ -33,7 +33,7 @@ func newGMAC(key []byte) (*gmac, error) {
 	return &gmac{aead: aead}, nil
 }
 
-// sum implements mac. The additional data has to be one piece, so the signature
+// sum puts msg's signature into sig. The additional data has to be one piece, so the signature
 // in msg is zeroed meanwhile.
 func (m *gmac) sum(sig *[16]byte, nonce *[12]byte, msg []byte) {
 	field := (*[signatureSize]byte)(msg[signatureOffset:signatureEnd])

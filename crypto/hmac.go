@@ -27,8 +27,8 @@ func newHMACSHA256(key []byte) *hmacSHA256 {
 	return m
 }
 
-// sum implements mac; it skips the signature and only reads msg.
-func (m *hmacSHA256) sum(sig *[16]byte, _ *[12]byte, msg []byte) {
+// sum puts msg's signature into sig. It skips the field in msg and only reads.
+func (m *hmacSHA256) sum(sig *[16]byte, msg []byte) {
 	st := m.states.Get().(*hmacState)
 	st.hash.Reset()
 	st.hash.Write(msg[:signatureOffset])

@@ -101,22 +101,26 @@ func DeriveKeys(dialect uint16, sessionKey []byte, preauth [64]byte, cipher Ciph
 	return k
 }
 
-// kdf is the key derivation function in counter mode of NIST SP800-108 5.1 with
-// HMAC-SHA256 as PRF and 32-bit counter and length: n bytes from key. A zero
-// byte stands between label and context, beside the one that ends the label.
+// kdf derives n bytes from key. A zero byte stands between label and context,
+// beside the one that ends the label, and the length in bits at the end.
 func kdf(key []byte, label, context string, n int) []byte {
+	fixed := make([]byte, 0, len(label)+1+len(context)+4)
+	fixed = append(fixed, label...)
+	fixed = append(fixed, 0)
+	fixed = append(fixed, context...)
+	fixed = binary.BigEndian.AppendUint32(fixed, uint32(n)*8)
+	return counterMode(key, fixed, n)
+}
+
+// counterMode is NIST SP800-108 5.1 with HMAC-SHA256 as PRF and a 32-bit counter
+// before the fixed input.
+func counterMode(key, fixed []byte, n int) []byte {
 	mac := hmac.New(sha256.New, key)
 	var out []byte
-	var word [4]byte
 	for i := uint32(1); len(out) < n; i++ {
 		mac.Reset()
-		binary.BigEndian.PutUint32(word[:], i)
-		mac.Write(word[:])
-		mac.Write([]byte(label))
-		mac.Write([]byte{0})
-		mac.Write([]byte(context))
-		binary.BigEndian.PutUint32(word[:], uint32(n)*8)
-		mac.Write(word[:])
+		mac.Write(binary.BigEndian.AppendUint32(nil, i))
+		mac.Write(fixed)
 		out = mac.Sum(out)
 	}
 	return out[:n]

@@ -85,7 +85,7 @@ type Sealer struct {
 }
 
 // aead is one mode with its key. buf has TagSize bytes of capacity behind it,
-// which are the same afterwards as before. No argument escapes.
+// which are the same afterwards as before.
 type aead interface {
 	seal(tag *[TagSize]byte, nonce, aad, buf []byte)
 	open(tag *[TagSize]byte, nonce, aad, buf []byte) bool

@@ -41,17 +41,14 @@ const (
 var zeros [signatureSize]byte
 
 // Signer computes signatures with one key. It is safe for concurrent use.
+//
+// One of the three is set. There is no interface between, so that the compiler
+// sees that signatures and nonces on the caller's stack do not escape.
 type Signer struct {
-	alg SigningAlgorithm
-	mac mac
-}
-
-// mac is one algorithm with its key. msg is at least signatureEnd long; nonce is
-// read by GMAC only. sum puts the first 16 bytes of the code into sig, with the
-// signature in msg counting as zeros, and leaves msg as it found it. No argument
-// may escape to the heap.
-type mac interface {
-	sum(sig *[16]byte, nonce *[12]byte, msg []byte)
+	alg  SigningAlgorithm
+	hmac *hmacSHA256
+	cmac *cmac
+	gmac *gmac
 }
 
 // NewSigner makes a Signer from Session.SigningKey or Channel.SigningKey, which
@@ -64,11 +61,11 @@ func NewSigner(alg SigningAlgorithm, key []byte) (*Signer, error) {
 	var err error
 	switch alg {
 	case SigningHMACSHA256:
-		s.mac = newHMACSHA256(key)
+		s.hmac = newHMACSHA256(key)
 	case SigningAESCMAC:
-		s.mac, err = newCMAC(key)
+		s.cmac, err = newCMAC(key)
 	case SigningAESGMAC:
-		s.mac, err = newGMAC(key)
+		s.gmac, err = newGMAC(key)
 	default:
 		return nil, fmt.Errorf("crypto: unknown signing algorithm 0x%04x", uint16(alg))
 	}
@@ -88,7 +85,14 @@ func (s *Signer) Algorithm() SigningAlgorithm { return s.alg }
 // by others meanwhile. nonce may be nil except for GMAC.
 func (s *Signer) Sum(sig *[16]byte, nonce *[12]byte, msg []byte) {
 	_ = msg[signatureEnd-1]
-	s.mac.sum(sig, nonce, msg)
+	switch s.alg {
+	case SigningHMACSHA256:
+		s.hmac.sum(sig, msg)
+	case SigningAESCMAC:
+		s.cmac.sum(sig, msg)
+	case SigningAESGMAC:
+		s.gmac.sum(sig, nonce, msg)
+	}
 }
 
 // Verify tells, in constant time, whether msg carries its right signature.
@@ -98,6 +102,6 @@ func (s *Signer) Verify(nonce *[12]byte, msg []byte) bool {
 		return false
 	}
 	var sig [signatureSize]byte
-	s.mac.sum(&sig, nonce, msg)
+	s.Sum(&sig, nonce, msg)
 	return subtle.ConstantTimeCompare(sig[:], msg[signatureOffset:signatureEnd]) == 1
 }
