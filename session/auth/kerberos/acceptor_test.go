@@ -374,15 +374,11 @@ func TestTruncations(t *testing.T) {
 	}
 }
 
-// FuzzStep feeds tokens. Only one that decrypts is a logon.
+// FuzzStep feeds tokens. The seed is good in all but its age, so nothing is a logon.
 func FuzzStep(f *testing.F) {
 	kt := makeKeytab(f, "pw")
 	a := newAcceptor(f, kt, func() time.Time { return clock })
-	token := (&initiator{t: f, kt: kt}).token()
-	if _, _, err := a.Begin().Step(context.Background(), token); err != nil {
-		f.Fatal(err)
-	}
-	f.Add(token)
+	f.Add((&initiator{t: f, kt: kt, at: clock.Add(-time.Hour)}).token())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if _, r, err := a.Begin().Step(context.Background(), b); r != nil || err == nil {
 			t.Fatalf("got %+v, %v", r, err)

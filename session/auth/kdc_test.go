@@ -1,0 +1,299 @@
+package auth
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"smbproxy/internal/ntstatus"
+	"smbproxy/session/auth/spnego"
+)
+
+// kdc is a real KDC of MIT's on loopback, in a directory of its own.
+type kdc struct {
+	t   *testing.T
+	dir string
+	env []string
+}
+
+// newKDC starts a KDC of the realm EXAMPLE.TEST with the user alice (password secret) and the service
+// cifs/srv.example.test, whose keys have the given enctype. It skips where krb5-kdc is missing.
+func newKDC(t *testing.T, enctype string) *kdc {
+	t.Helper()
+	for _, program := range []string{"krb5kdc", "kdb5_util", "kadmin.local", "kinit", "/usr/bin/python3"} {
+		if _, err := exec.LookPath(program); err != nil {
+			if _, err := os.Stat("/usr/sbin/" + program); err != nil {
+				t.Skipf("%s (Debian: krb5-kdc krb5-admin-server krb5-user python3) is not installed", program)
+			}
+		}
+	}
+	k := &kdc{t: t, dir: t.TempDir()}
+	k.env = append(os.Environ(), "PATH="+os.Getenv("PATH")+":/usr/sbin:/sbin", "KRB5_CONFIG="+k.dir+"/krb5.conf", "KRB5_KDC_PROFILE="+k.dir+"/kdc.conf", "KRB5CCNAME=FILE:"+k.dir+"/cc")
+	ln, err := net.Listen("tcp", "127.4.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := ln.Addr().String()
+	ln.Close()
+	k.write("krb5.conf", fmt.Sprintf(`[libdefaults]
+default_realm = EXAMPLE.TEST
+dns_lookup_kdc = false
+dns_lookup_realm = false
+dns_canonicalize_hostname = false
+rdns = false
+udp_preference_limit = 1
+permitted_enctypes = %[2]s aes256-cts-hmac-sha1-96
+allow_weak_crypto = true
+[realms]
+EXAMPLE.TEST = { 
+ kdc = %[1]s
+}
+[domain_realm]
+.example.test = EXAMPLE.TEST
+`, address, enctype))
+	k.write("kdc.conf", fmt.Sprintf(`[kdcdefaults]
+kdc_listen = ""
+kdc_tcp_listen = %[1]s
+[realms]
+EXAMPLE.TEST = {
+ database_name = %[2]s/principal
+ key_stash_file = %[2]s/stash
+ acl_file = %[2]s/acl
+ supported_enctypes = %[3]s:normal
+ master_key_type = aes256-cts
+ max_life = 2h
+}
+[logging]
+kdc = FILE:%[2]s/log
+`, address, k.dir, enctype))
+	k.run("", "kdb5_util", "create", "-s", "-r", "EXAMPLE.TEST", "-P", "master")
+	for _, q := range []string{"addprinc -pw secret alice", "addprinc -randkey cifs/srv.example.test", "ktadd -k " + k.dir + "/keytab cifs/srv.example.test"} {
+		k.run("", "kadmin.local", "-r", "EXAMPLE.TEST", "-q", q)
+	}
+	daemon := k.command("krb5kdc", "-n", "-r", "EXAMPLE.TEST", "-P", k.dir+"/pid")
+	if err := daemon.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = daemon.Process.Kill(); _ = daemon.Wait() })
+	for until := time.Now().Add(20 * time.Second); ; {
+		c, err := net.DialTimeout("tcp", address, time.Second)
+		if err == nil {
+			c.Close()
+			return k
+		}
+		if time.Now().After(until) {
+			log, _ := os.ReadFile(k.dir + "/log")
+			t.Fatalf("the KDC does not answer: %v\n%s", err, log)
+		}
+	}
+}
+
+// write makes a file in the KDC's directory.
+func (k *kdc) write(name, text string) {
+	if err := os.WriteFile(filepath.Join(k.dir, name), []byte(text), 0o600); err != nil {
+		k.t.Fatal(err)
+	}
+}
+
+// command is exec.Command in the KDC's environment.
+func (k *kdc) command(name string, args ...string) *exec.Cmd {
+	if path := "/usr/sbin/" + name; !strings.Contains(name, "/") {
+		if _, err := os.Stat(path); err == nil {
+			name = path
+		}
+	}
+	cmd := exec.Command(name, args...)
+	cmd.Env = k.env
+	return cmd
+}
+
+// run runs a command to its end.
+func (k *kdc) run(stdin, name string, args ...string) {
+	k.t.Helper()
+	cmd := k.command(name, args...)
+	cmd.Stdin = strings.NewReader(stdin)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		k.t.Fatalf("%s %v: %v\n%s", name, args, err, out)
+	}
+}
+
+// lines is a child that answers each line with a line.
+type lines struct {
+	t   *testing.T
+	in  io.Writer
+	out *bufio.Reader
+}
+
+// start runs such a child.
+func start(t *testing.T, cmd *exec.Cmd) *lines {
+	t.Helper()
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { in.Close(); _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	return &lines{t: t, in: in, out: bufio.NewReader(out)}
+}
+
+// ask sends a command with arguments in base64 and gives the words of the answer.
+func (l *lines) ask(command string, args ...[]byte) []string {
+	l.t.Helper()
+	for _, a := range args {
+		command += " " + base64.StdEncoding.EncodeToString(a)
+	}
+	if _, err := io.WriteString(l.in, command+"\n"); err != nil {
+		l.t.Fatal(err)
+	}
+	line, err := l.out.ReadString('\n')
+	if err != nil {
+		l.t.Fatalf("%.20s: %v", command, err)
+	}
+	return strings.Fields(line)
+}
+
+// unbase64 decodes word n of an answer; no such word is nothing.
+func (l *lines) unbase64(words []string, n int) []byte {
+	l.t.Helper()
+	if n >= len(words) {
+		return nil
+	}
+	b, err := base64.StdEncoding.DecodeString(words[n])
+	if err != nil {
+		l.t.Fatalf("answer %q: %v", words, err)
+	}
+	return b
+}
+
+// acceptor makes an acceptor on the KDC's keytab.
+func (k *kdc) acceptor() *Acceptor {
+	return newAcceptor(k.t, func(c *Config) { c.Keytab, c.PassdbFile = k.dir+"/keytab", "" })
+}
+
+// Flags of gss_init_sec_context that SMB clients ask for.
+const (
+	gssPlain  = "56" // replay, sequence, integrity... without mutual
+	gssMutual = "58"
+)
+
+// TestKerberos logs MIT's client on with tickets of a real KDC: by itself, under MIT's SPNEGO, and
+// under SPNEGO as the second choice, where both mechListMIC are needed. Keys must agree.
+func TestKerberos(t *testing.T) {
+	for _, enctype := range []string{"aes256-cts-hmac-sha1-96", "aes128-cts-hmac-sha1-96", "aes128-cts-hmac-sha256-128", "aes256-cts-hmac-sha384-192", "arcfour-hmac"} {
+		t.Run(enctype, func(t *testing.T) {
+			k := newKDC(t, enctype)
+			k.run("secret\n", "kinit", "-l", "1h", "alice")
+			a := k.acceptor()
+			for _, mech := range []string{"krb5", "spnego"} {
+				for _, flags := range []string{gssPlain, gssMutual} {
+					c := start(t, k.command("/usr/bin/python3", "testdata/gssclient.py", mech, "cifs@srv.example.test", flags))
+					first := c.unbase64(c.ask("step"), 1)
+					reply, done, err := a.Begin(nil).Step(context.Background(), first)
+					if err != nil {
+						t.Errorf("%s, flags %s: %v", mech, flags, err)
+						continue
+					}
+					if mech == "spnego" || flags == gssMutual {
+						if end := c.ask("step", reply); end[0] != "done" {
+							t.Errorf("%s, flags %s: client says %v after our reply", mech, flags, end)
+							continue
+						}
+					}
+					k.check(done, c)
+					if _, _, err := a.Begin(nil).Step(context.Background(), first); !errors.Is(err, ntstatus.LogonFailure) {
+						t.Errorf("%s: replayed token: got %v, want LogonFailure", mech, err)
+					}
+				}
+			}
+			k.secondChoice(a)
+		})
+	}
+}
+
+// check holds a result against what the client has.
+func (k *kdc) check(done *Result, c *lines) {
+	k.t.Helper()
+	if want := (Identity{User: "alice", Domain: "EXAMPLE.TEST"}); done.Identity != want {
+		k.t.Errorf("got %+v, want %+v", done.Identity, want)
+	}
+	if key := c.unbase64(c.ask("key"), 0); !bytes.Equal(key, done.SessionKey) {
+		k.t.Errorf("session keys differ: %d bytes and %d bytes", len(done.SessionKey), len(key))
+	}
+	if left := time.Until(done.Expiry); left < 50*time.Minute || left > time.Hour {
+		k.t.Errorf("expires in %v, want the ticket's hour", left)
+	}
+}
+
+// secondChoice runs SPNEGO around a raw Kerberos client that would have preferred NegoEx.
+func (k *kdc) secondChoice(a *Acceptor) {
+	t := k.t
+	for _, tampered := range []bool{false, true} {
+		c := start(t, k.command("/usr/bin/python3", "testdata/gssclient.py", "krb5", "cifs@srv.example.test", gssMutual))
+		mechs := []spnego.OID{spnego.OIDNegoEx, spnego.OIDMSKerberos, spnego.OIDKerberos}
+		list := spnego.MechList(mechs...)
+		if tampered {
+			list = spnego.MechList(mechs[1:]...)
+		}
+		x := a.Begin(nil)
+		var resp spnego.NegTokenResp
+		step := func(token []byte) (*Result, error) {
+			reply, done, err := x.Step(context.Background(), token)
+			if err == nil {
+				err = resp.Decode(reply)
+			}
+			return done, err
+		}
+		if _, err := step((&spnego.NegTokenInit{MechTypes: mechs, MechToken: []byte("NEGOEXTS")}).Append(nil)); err != nil || resp.State != spnego.RequestMIC || resp.SupportedMech != spnego.OIDMSKerberos {
+			t.Fatalf("got %+v, %v; want MS-Kerberos and a MIC asked for", resp, err)
+		}
+		if _, err := step((&spnego.NegTokenResp{State: spnego.StateAbsent, ResponseToken: c.unbase64(c.ask("step"), 1)}).Append(nil)); err != nil || resp.State != spnego.AcceptIncomplete {
+			t.Fatalf("got %+v, %v; want accept-incomplete", resp, err)
+		}
+		if end := c.ask("step", resp.ResponseToken); end[0] != "done" {
+			t.Fatalf("client says %v to our AP-REP", end)
+		}
+		if got := c.ask("verify", list, resp.MechListMIC); (got[0] == "ok") == tampered {
+			t.Errorf("tampered %v: client finds our mechListMIC %v", tampered, got)
+		}
+		done, err := step((&spnego.NegTokenResp{State: spnego.AcceptCompleted, MechListMIC: c.unbase64(c.ask("mic", list), 0)}).Append(nil))
+		switch {
+		case tampered && (done != nil || !errors.Is(err, ntstatus.AccessDenied)):
+			t.Errorf("tampered list: got %v, %v; want AccessDenied", done, err)
+		case !tampered && (err != nil || resp.State != spnego.AcceptCompleted):
+			t.Errorf("got %+v, %v; want accept-completed", resp, err)
+		case !tampered:
+			k.check(done, c)
+		}
+	}
+}
+
+// TestKerberosWrongKey refuses tickets after the service's key was changed at the KDC but not here.
+func TestKerberosWrongKey(t *testing.T) {
+	k := newKDC(t, "aes256-cts-hmac-sha1-96")
+	a := k.acceptor()
+	k.run("", "kadmin.local", "-r", "EXAMPLE.TEST", "-q", "ktadd -k "+k.dir+"/other cifs/srv.example.test")
+	k.run("secret\n", "kinit", "alice")
+	c := start(t, k.command("/usr/bin/python3", "testdata/gssclient.py", "krb5", "cifs@srv.example.test", gssMutual))
+	_, done, err := a.Begin(nil).Step(context.Background(), c.unbase64(c.ask("step"), 1))
+	if done != nil || !errors.Is(err, ntstatus.LogonFailure) || !strings.Contains(err.Error(), `"cifs/srv.example.test" kvno 3`) {
+		t.Errorf("got %v, %v; want LogonFailure that names service and kvno", done, err)
+	}
+}
