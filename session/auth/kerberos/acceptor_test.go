@@ -77,6 +77,7 @@ type initiator struct {
 	subkey      bool
 	flags       uint32
 	authUser    string // in the authenticator, if not user
+	authRealm   string // likewise
 	editTicket  func(*messages.EncTicketPart)
 	editReq     func(*messages.APReq)
 	noChecksum  bool
@@ -130,7 +131,10 @@ func (i *initiator) token() []byte {
 	if i.authUser == "" {
 		i.authUser = i.user
 	}
-	i.auth = types.Authenticator{AVNO: 5, CRealm: i.realm, CName: types.NewPrincipalName(1, i.authUser), CTime: i.at.UTC().Truncate(time.Second), Cusec: 17, SeqNumber: 99}
+	if i.authRealm == "" {
+		i.authRealm = i.realm
+	}
+	i.auth = types.Authenticator{AVNO: 5, CRealm: i.authRealm, CName: types.NewPrincipalName(1, i.authUser), CTime: i.at.UTC().Truncate(time.Second), Cusec: 17, SeqNumber: 99}
 	i.key = i.session
 	if i.subkey {
 		i.auth.SubKey = types.EncryptionKey{KeyType: i.etype, KeyValue: bytes.Repeat([]byte{9}, keySizes[i.etype])}
@@ -208,8 +212,8 @@ func TestAccept(t *testing.T) {
 				if r.User != "alice" || r.Realm != realm || !r.Expiry.Equal(i.end) || !bytes.Equal(r.SessionKey, i.key.KeyValue) {
 					t.Errorf("%s: got %q %q %v, key equal %v", name, r.User, r.Realm, r.Expiry, bytes.Equal(r.SessionKey, i.key.KeyValue))
 				}
-				if mutual && etype != etypeRC4 && bytes.Equal(i.key.KeyValue, i.session.KeyValue) {
-					t.Errorf("%s: no subkey of the acceptor", name)
+				if own := !bytes.Equal(r.SessionKey, i.session.KeyValue) && !bytes.Equal(r.SessionKey, i.auth.SubKey.KeyValue); own != (mutual && etype != etypeRC4) {
+					t.Errorf("%s: key is a subkey of the acceptor: %v", name, own)
 				}
 				checkMIC(t, name, x, i, mutual && etype != etypeRC4)
 				if _, _, err := x.Step(context.Background(), i.token()); !errors.Is(err, ntstatus.InvalidParameter) {
@@ -281,6 +285,7 @@ func TestRefused(t *testing.T) {
 		{"name with backslash", initiator{user: `X\alice`}, ntstatus.LogonFailure, "no user name"},
 		{"name with NUL", initiator{user: "alice\x00"}, ntstatus.LogonFailure, "no user name"},
 		{"authenticator of another", initiator{authUser: "root"}, ntstatus.LogonFailure, "another principal"},
+		{"authenticator of another realm", initiator{authRealm: "OTHER"}, ntstatus.LogonFailure, "another principal"},
 		{"ticket marked invalid", initiator{editTicket: func(p *messages.EncTicketPart) { types.SetFlag(&p.Flags, 7) }}, ntstatus.LogonFailure, "invalid"},
 		{"no GSS checksum", initiator{noChecksum: true}, ntstatus.LogonFailure, "checksum"},
 		{"DCE style", initiator{flags: flagDCEStyle}, ntstatus.InvalidParameter, "DCE"},

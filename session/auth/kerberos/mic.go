@@ -50,9 +50,6 @@ func (x *Exchange) Verify(msg, mic []byte) bool {
 	if len(mic) <= micHeader || mic[0] != 4 || mic[1] != 4 || mic[2]&micFromAcceptor != 0 || string(mic[3:8]) != "\xff\xff\xff\xff\xff" {
 		return false
 	}
-	if (mic[2]&micAcceptorSubkey != 0) != x.acceptorSubkey {
-		return false
-	}
 	sum := x.checksum(msg, mic[:micHeader], keyusage.GSSAPI_INITIATOR_SIGN)
 	return sum != nil && hmac.Equal(sum, mic[micHeader:])
 }
