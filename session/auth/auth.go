@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net"
 	"time"
@@ -26,6 +27,14 @@ type Result struct {
 	SessionKey []byte
 	Expiry     time.Time
 }
+
+// String leaves the key out, whoever prints a Result.
+func (r Result) String() string {
+	return fmt.Sprintf("%+v expiry %v key of %d bytes", r.Identity, r.Expiry, len(r.SessionKey))
+}
+
+// LogValue implements slog.LogValuer, for the same reason.
+func (r Result) LogValue() slog.Value { return slog.StringValue(r.String()) }
 
 // Authenticator begins authentications. Safe for concurrent use.
 type Authenticator interface {

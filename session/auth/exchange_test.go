@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -316,6 +317,22 @@ func TestNewFaults(t *testing.T) {
 	}
 	if _, err := New(Config{ServerName: "x"}); err == nil {
 		t.Error("nothing to authenticate with: got no error")
+	}
+}
+
+// TestResultHidesKey prints a Result in every way it might reach a log.
+func TestResultHidesKey(t *testing.T) {
+	r := &Result{Identity: Identity{User: "alice"}, SessionKey: []byte("KEYKEYKEY")}
+	var b bytes.Buffer
+	slog.New(slog.NewJSONHandler(&b, nil)).Info("x", "result", r, "value", *r)
+	fmt.Fprintf(&b, "%v %+v %s %v", r, r, r, *r)
+	for _, secret := range []string{"KEYKEY", "75 69 89", "S0VZ"} {
+		if strings.Contains(b.String(), secret) {
+			t.Errorf("the key shows as %q in %s", secret, &b)
+		}
+	}
+	if !strings.Contains(b.String(), "alice") {
+		t.Errorf("no user in %s", &b)
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"unicode"
 
-	"golang.org/x/crypto/md4"
+	"golang.org/x/crypto/md4" //nolint:staticcheck // the NT hash is MD4, [MS-NLMP] 3.3.1
 )
 
 // Key is an NTLM key of 16 bytes.
