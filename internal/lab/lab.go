@@ -58,7 +58,7 @@ func New(t testing.TB, opt Options) *Lab {
 	if opt.Log == nil {
 		opt.Log = t.Logf
 	}
-	dir, err := os.MkdirTemp("", "smbproxy-lab-")
+	dir, err := os.MkdirTemp("", "smbproxy-lab-") //nolint:usetesting // t.TempDir is too long for smbd's unix sockets
 	if err != nil {
 		t.Fatal(err)
 	}

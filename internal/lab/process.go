@@ -140,11 +140,19 @@ func (p *process) alive() bool {
 	}
 }
 
+// ended tells how the leader ended; call it after done only.
+func (p *process) ended() error {
+	if p.err == nil {
+		return errors.New("exit status 0")
+	}
+	return p.err
+}
+
 // listening waits until something accepts on addr, or the process is gone.
 func (p *process) listening(ctx context.Context, addr string) error {
 	err := until(ctx, startLimit, func() error {
 		if !p.alive() {
-			return stopWaiting{fmt.Errorf("%s ended before it listened on %s: %v", p.name, addr, p.err)}
+			return stopWaiting{fmt.Errorf("%s ended before it listened on %s: %w", p.name, addr, p.ended())}
 		}
 		c, err := net.DialTimeout("tcp", addr, time.Second)
 		if err != nil {

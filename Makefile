@@ -1,0 +1,83 @@
+# make, or make help, tells what there is.
+
+GO      ?= go
+BINARY  := bin/smbproxy
+PKGS    ?= ./...
+LINT    := $(GO) tool -modfile=tools/go.mod golangci-lint
+# smbd must be started by root; tests that start one are run through sudo by everybody else.
+ROOT    := $(shell [ "$$(id -u)" = 0 ] || echo sudo -E env "PATH=$$PATH")
+EXEC    := $(if $(ROOT),-exec '$(ROOT)')
+GOTEST  := SMBPROXY_LAB=required $(GO) test $(EXEC)
+# How long each fuzz target of "make fuzz" runs.
+TIME    ?= 5m
+DEMO    ?=
+TORTURE ?=
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## bin/smbproxy
+	$(GO) build -o $(BINARY) ./smbproxy
+
+.PHONY: deps
+deps:
+	@scripts/install-deps
+
+.PHONY: demo
+demo: deps ## three Samba servers, smbproxy, two users on loopback; stays up (DEMO=once: checks and ends)
+	$(GO) build -o bin/demo ./internal/demo
+	$(GO) build -o $(BINARY) ./smbproxy
+	@$(ROOT) env SMBPROXY_BINARY=$(BINARY) DEMO=$(DEMO) bin/demo
+
+.PHONY: format
+format:
+	@out=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go' | xargs ls 2>/dev/null)); \
+	if [ -n "$$out" ]; then echo "not formatted, run gofmt -w:"; echo "$$out"; exit 1; fi
+
+.PHONY: vet
+vet:
+	$(GO) vet $(PKGS)
+
+.PHONY: lint
+lint:
+	$(LINT) run $(PKGS)
+
+.PHONY: test
+test: deps format vet ## every test, race detector on, end-to-end tests included
+	$(GOTEST) -race -shuffle=on -timeout 40m $(PKGS)
+
+.PHONY: check
+check: format vet lint ## format, vet, lint and the quick tests
+	$(GO) test -short $(PKGS)
+
+.PHONY: e2e
+e2e: deps ## real clients through smbproxy to real Samba
+	$(GOTEST) -v -count=1 -timeout 40m ./internal/e2e/...
+
+.PHONY: torture
+torture: ## smbtorture against smbproxy, held against testdata/torture (TORTURE='-direct', '-suites smb2.lock' ...)
+	@scripts/install-deps torture
+	$(GO) build -o bin/torture ./internal/torture/run
+	$(GO) build -o $(BINARY) ./smbproxy
+	@$(ROOT) env SMBPROXY_BINARY=$(BINARY) bin/torture $(TORTURE)
+
+.PHONY: fuzz
+fuzz: ## each fuzz target for TIME (5m)
+	@GO="$(GO)" scripts/fuzz $(TIME) $(PKGS)
+
+.PHONY: bench
+bench: ## Go benchmarks with allocations
+	$(GO) test -run '^$$' -bench . -benchmem $(PKGS)
+
+.PHONY: golden
+golden: ## write the goldens again; read the diff
+	@for p in $$(grep -rl --include='*_test.go' 'flag.Bool("update"' . | xargs -r -n1 dirname | sort -u); do \
+		$(GO) test $$p -update || exit 1; done
+
+.PHONY: clean
+clean: ## remove what make made
+	rm -rf bin
