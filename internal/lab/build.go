@@ -3,6 +3,7 @@ package lab
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,11 +12,9 @@ import (
 )
 
 // Binary builds smbproxy once per process and returns its path; with the race detector when
-// this process has it. SMBPROXY_BINARY in the environment names one that is built already.
+// this process has it. SMBPROXY_BINARY in the environment names one that is built already; it
+// is copied, because smbproxy's user may not be let into the directory where it lies.
 var Binary = sync.OnceValues(func() (string, error) {
-	if path := os.Getenv("SMBPROXY_BINARY"); path != "" {
-		return filepath.Abs(path)
-	}
 	g, err := theGuard()
 	if err != nil {
 		return "", err
@@ -33,6 +32,12 @@ var Binary = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	path := filepath.Join(dir, "smbproxy")
+	if built := os.Getenv("SMBPROXY_BINARY"); built != "" {
+		if !filepath.IsAbs(built) {
+			built = filepath.Join(root, built)
+		}
+		return path, copyProgram(path, built)
+	}
 	args := []string{"build", "-o", path}
 	if raceEnabled {
 		args = append(args, "-race")
@@ -44,6 +49,21 @@ var Binary = sync.OnceValues(func() (string, error) {
 	}
 	return path, nil
 })
+
+// copyProgram copies an executable file.
+func copyProgram(to, from string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = in.Close() }()
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o755)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Close())
+}
 
 // ModuleRoot is the directory of go.mod above the working directory (a test's is its package).
 func ModuleRoot() (string, error) {

@@ -243,3 +243,6 @@ func (p *Proxy) LogSince(mark int64) string {
 }
 
 func (p *Proxy) tail() string { return tailOf("smbproxy "+p.Name, p.LogFile(), 60) }
+
+// Log is all that smbproxy logged so far.
+func (p *Proxy) Log() string { return p.LogSince(0) }
