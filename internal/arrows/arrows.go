@@ -1,0 +1,43 @@
+// Package arrows holds the rules of the whole repository that no compiler checks: which package
+// may import which (imports run downwards, siblings never import one another), and how long files
+// and functions may be. It has tests only; what they allow stands in this file.
+package arrows
+
+// module is what the import paths of this repository begin with.
+const module = "smbproxy/"
+
+// allowed says which packages of this repository each one may import, besides those it contains.
+// A package that is not named here takes the row of the package that contains it.
+var allowed = map[string][]string{
+	"internal/ntstatus":  {},
+	"internal/smb2":      {"internal/ntstatus"},
+	"crypto":             {},
+	"internal/transport": {"crypto", "internal/smb2", "internal/ntstatus"},
+	"session/auth":       {"internal/ntstatus"},
+	"session":            {"session/auth", "internal/transport", "crypto", "internal/smb2", "internal/ntstatus"},
+	"acl":                {},
+	"statedb":            {"internal/ntstatus"},
+	"demux/backend":      {"internal/transport", "crypto", "internal/smb2", "internal/ntstatus"},
+	"demux":              {"session", "acl", "statedb", "demux/backend", "internal/transport", "internal/smb2", "internal/ntstatus"},
+	"internal/smbconf":   {},
+	"smbproxy":           {"demux", "demux/backend", "session", "session/auth", "acl", "statedb", "internal/smbconf", "crypto", "internal/smb2", "internal/ntstatus"},
+
+	// Only for tests, the demo and benchmarks: nothing of the product imports these.
+	"internal/arrows": {},
+	"internal/rawsmb": {"internal/transport", "crypto", "internal/smb2", "internal/ntstatus"},
+	"internal/lab":    {"internal/rawsmb", "internal/smb2", "internal/ntstatus", "internal/smbconf"},
+	"internal/demo":   {"internal/lab"},
+}
+
+// forTests are packages that only tests and other packages for tests may import.
+var forTests = []string{"internal/arrows", "internal/rawsmb", "internal/lab", "internal/demo"}
+
+// Limits of length, in lines.
+const (
+	maxFile     = 400
+	maxFunction = 80
+)
+
+// tooLong are the files ("path") and functions ("path:Name") that may be longer, each with the
+// reason. A row that is not needed any more fails the test.
+var tooLong = map[string]string{}
