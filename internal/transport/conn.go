@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -135,11 +137,15 @@ func (c *Conn) Serve(ctx context.Context, fn func(f *Frame) error) error {
 	if c.rd.closing.Load() {
 		c.discard()
 	}
-	switch cause := c.tx.cause(); {
+	closed := errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe)
+	cause := c.tx.cause()
+	switch {
 	case ctx.Err() != nil:
 		err = context.Cause(ctx)
-	case cause != nil && errors.Is(err, net.ErrClosed):
+	case closed && cause != nil:
 		err = cause
+	case c.rd.closing.Load() && (closed || errors.Is(err, io.EOF) || errors.Is(err, os.ErrDeadlineExceeded)):
+		err = net.ErrClosed
 	}
 	return c.wrap(err)
 }
@@ -177,12 +183,11 @@ func (c *Conn) CloseAfterFlush() {
 
 // finish runs when the queue of a connection that is to be closed is empty.
 func (c *Conn) finish() {
-	if w, ok := c.nc.(interface{ CloseWrite() error }); ok {
+	serving := c.tx.flushed()
+	if w, ok := c.nc.(interface{ CloseWrite() error }); ok && serving {
 		_ = w.CloseWrite() // fails if the peer is gone, and then reading fails too
-	}
-	if c.tx.flushed() {
 		_ = c.SetReadDeadline(time.Now().Add(linger))
 		return
 	}
-	_ = c.nc.Close()
+	_ = c.nc.Close() // nothing is left to lose
 }

@@ -73,6 +73,14 @@ func (c *Conn) Send(f *Frame, seal *crypto.Sealer, sessionID uint64) error {
 	}
 	s := &c.tx
 	s.mu.Lock()
+	if s.err != nil || s.ending {
+		err := s.err
+		s.mu.Unlock()
+		if err == nil {
+			err = net.ErrClosed
+		}
+		return c.wrap(err)
+	}
 	err := c.sendLocked(f, b)
 	s.mu.Unlock()
 	if err != nil {
@@ -85,10 +93,6 @@ func (c *Conn) Send(f *Frame, seal *crypto.Sealer, sessionID uint64) error {
 func (c *Conn) sendLocked(f *Frame, b []byte) error {
 	s := &c.tx
 	switch {
-	case s.err != nil:
-		return s.err
-	case s.ending:
-		return net.ErrClosed
 	case s.writing:
 		return c.enqueueLocked(f, b)
 	case len(b) <= holdMax && s.heldLen+len(b) <= chunkSize && (f.more || s.holding.Load()):
