@@ -1,0 +1,134 @@
+package backend
+
+import (
+	"smbproxy/internal/smb2"
+	"smbproxy/internal/transport"
+)
+
+// Call is one request to the backend. It is embedded in the caller's pooled
+// operation; between Submit and Complete it belongs to this package.
+type Call struct {
+	// Frame is the request message, header first: the caller sets Command and
+	// the flags DFS and REPLAY, the lane everything else in the header. Submit
+	// takes it over with one reference (it may be a borrowed frame) and sets
+	// the field to nil.
+	Frame *transport.Frame
+	// CreditCharge is smb2.CreditCharge of the larger payload; 0 counts as 1.
+	CreditCharge uint16
+	// Done is told what becomes of the call.
+	Done Completion
+
+	tree    *treeConnect // nil: a request of the session or the connection itself
+	session *session     // nil: NEGOTIATE and ECHO
+	client  *clientQueue // nil: one of our own, goes first
+	// hook sees the finished message before it is signed: SESSION_SETUP is
+	// hashed as it goes out.
+	hook func(msg []byte)
+	// unverified leaves the reply's signature to the caller, who is about to
+	// learn the key.
+	unverified bool
+
+	state      callState
+	canceled   bool // CANCEL was asked for
+	waits      bool // may take for ever by its nature
+	urgent     bool
+	command    smb2.Command
+	charge     uint16 // as sent; 0 once the credits are back
+	messageID  uint64
+	asyncID    uint64           // from the interim reply; 0: none came
+	frame      *transport.Frame // the owned request while it is queued
+	since      int64            // when sent or found pending, by Pool.now
+	list       *callList        // which of the lists it is on
+	next, prev *Call
+}
+
+// callState is where a call is.
+//
+//	idle ──Submit──> sending ──> sent ──final reply──> idle
+//	  │                 ▲
+//	  └──> queueing ──> queued          (no credits)
+type callState uint8
+
+// The states of a call.
+const (
+	callIdle     callState = iota
+	callQueueing           // the submitter makes its frame its own
+	callQueued             // waits for credits
+	callSending            // in flight for us, perhaps not yet on the wire
+	callSent               // on the wire
+)
+
+// Completion is told what becomes of a Call. It runs on the lane's reader (or,
+// for what fails at once, the submitter's goroutine), with no lock held, and must
+// not block: every other call of the lane waits.
+type Completion interface {
+	// Pending says that the backend sent an interim reply; at most once, before
+	// Complete.
+	Pending(c *Call)
+	// Complete ends the call, exactly once: c may be used again from within.
+	// h and reply are borrowed. If err is not nil they are nil: there is no
+	// reply because the lane, session or tree is lost
+	// (ntstatus.UnexpectedNetworkError), or Cancel came before the request was
+	// sent (ntstatus.Cancelled), or the request cannot be sent at all
+	// (ntstatus.InvalidParameter).
+	Complete(c *Call, h *smb2.Header, reply *transport.Frame, err error)
+}
+
+// callList is a list of calls in the order they were put on it.
+type callList struct {
+	head, tail *Call
+	n          int
+}
+
+// push appends c, which is on no list.
+func (l *callList) push(c *Call) {
+	c.list, c.prev, c.next = l, l.tail, nil
+	if l.tail == nil {
+		l.head = c
+	} else {
+		l.tail.next = c
+	}
+	l.tail = c
+	l.n++
+}
+
+// unlink takes c off the list it is on, if any.
+func (c *Call) unlink() {
+	l := c.list
+	if l == nil {
+		return
+	}
+	if c.prev == nil {
+		l.head = c.next
+	} else {
+		c.prev.next = c.next
+	}
+	if c.next == nil {
+		l.tail = c.prev
+	} else {
+		c.next.prev = c.prev
+	}
+	l.n--
+	c.list, c.prev, c.next = nil, nil, nil
+}
+
+// urgentCommand tells whether a command gives things back: it may use the
+// reserve, so that a lane full of requests can always get rid of opens.
+func urgentCommand(cmd smb2.Command) bool {
+	switch cmd {
+	case smb2.CommandClose, smb2.CommandTreeDisconnect, smb2.CommandLogoff, smb2.CommandOplockBreak:
+		return true
+	}
+	return false
+}
+
+// mayWait tells whether a request may go unanswered for as long as it likes.
+func mayWait(cmd smb2.Command, tc *treeConnect) bool {
+	switch cmd {
+	case smb2.CommandLock, smb2.CommandChangeNotify:
+		return true
+	case smb2.CommandRead, smb2.CommandWrite, smb2.CommandIoctl:
+		return tc != nil && tc.pipe()
+	}
+	return false
+}

@@ -1,0 +1,61 @@
+package backend
+
+import (
+	"smbproxy/internal/ntstatus"
+	"smbproxy/internal/smb2"
+)
+
+// Cancel asks the backend to give up a call that was submitted on t; how it ends
+// Complete tells, as ever (a request that did not leave yet: at once, with
+// ntstatus.Cancelled). It does nothing if the call is over, so it may race with
+// Complete as long as the Call is not in use for something else by then.
+func (t *Tree) Cancel(c *Call) { t.tc.session.conn.cancel(c) }
+
+// cancel is Cancel on a connection.
+func (cn *connection) cancel(c *Call) {
+	cn.mu.Lock()
+	var w departure
+	switch c.state {
+	case callIdle:
+	case callQueueing, callSending: // whoever is at it looks afterwards
+		c.canceled = true
+	case callQueued:
+		cn.waiting.remove(c)
+		f := c.frame
+		c.frame, c.state = nil, callIdle
+		cn.mu.Unlock()
+		f.Release()
+		c.Done.Complete(c, nil, nil, ntstatus.Cancelled)
+		return
+	case callSent:
+		if !c.canceled {
+			c.canceled = true
+			w = cn.cancelLocked(c)
+		}
+	}
+	cn.mu.Unlock()
+	cn.sendCancel(w)
+}
+
+// cancelLocked notes what a CANCEL for c has to say. It names the MessageId of
+// the request, and the AsyncId too once that is known, [MS-SMB2] 3.2.4.24: one
+// that overtakes the interim reply on the wire is found by the MessageId.
+func (cn *connection) cancelLocked(c *Call) departure {
+	return departure{call: c, session: c.session, tree: c.tree, messageID: c.messageID, asyncID: c.asyncID}
+}
+
+// sendCancel sends the CANCEL that cancelLocked noted, if it did. It has no
+// reply and takes no credit.
+func (cn *connection) sendCancel(w departure) {
+	if w.call == nil {
+		return
+	}
+	f := newRequest(smb2.CommandCancel, &smb2.CancelRequest{})
+	msg := f.Bytes()
+	smb2.SetRawMessageID(msg, w.messageID)
+	if w.asyncID != 0 {
+		smb2.SetRawFlags(msg, smb2.FlagAsync)
+		smb2.SetRawAsyncID(msg, w.asyncID)
+	}
+	cn.write(f, w.session, w.tree, nil)
+}

@@ -1,0 +1,144 @@
+package backend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"smbproxy/internal/ntstatus"
+	"smbproxy/internal/transport"
+)
+
+// Backoff between attempts to reach a backend that is down. In between every
+// Connect fails at once.
+const (
+	backoffMin = 100 * time.Millisecond
+	backoffMax = 2 * time.Second
+)
+
+// queueLimit is what may lie before a socket at most; requests stop going there
+// at maxQueuedBytes, but one call after the other may still pass that check.
+const queueLimit = 256 << 20
+
+// dial is one attempt to connect a lane, shared by all who wait for it.
+type dial struct {
+	done chan struct{} // closed when conn or err is set
+	conn *connection
+	err  error
+}
+
+// outage is the state of the backend as dialing sees it.
+//
+//	     dial fails            backoff over, a Connect comes
+//	up ─────────────> down ───────────────────────────────> probing
+//	 ▲                  ▲ dial fails                           │
+//	 └──────────────────┴──────────────────────────────────────┘ dial succeeds: up
+type outage struct {
+	err     error // why it is down; nil: up
+	backoff time.Duration
+	retryAt int64 // not before, by Pool.now
+	probing bool
+}
+
+// connection returns the lane's connection, dialed if need be.
+func (p *Pool) connection(ctx context.Context, ln *lane) (*connection, error) {
+	p.mu.Lock()
+	if ln.conn != nil && !ln.conn.dead.Load() {
+		defer p.mu.Unlock()
+		return ln.conn, nil
+	}
+	d := ln.dialing
+	if d == nil {
+		switch {
+		case p.closed:
+			defer p.mu.Unlock()
+			return nil, errClosed
+		case p.down.err != nil && (p.down.probing || p.now() < p.down.retryAt):
+			defer p.mu.Unlock()
+			return nil, p.down.err
+		}
+		p.down.probing = p.down.err != nil
+		d = &dial{done: make(chan struct{})}
+		ln.dialing = d
+		p.children.Go(func() { p.dial(ln, d) })
+	}
+	p.mu.Unlock()
+	if err := await(ctx, d.done); err != nil {
+		return nil, err
+	}
+	return d.conn, d.err
+}
+
+// dial runs one attempt and notes how it went: one log line when the backend's
+// state changes.
+func (p *Pool) dial(ln *lane, d *dial) {
+	ctx, cancel := context.WithTimeoutCause(context.Background(), p.cfg.DialTimeout, p.unanswered())
+	defer cancel()
+	cn, err := p.open(ctx, ln.id)
+	p.mu.Lock()
+	was := p.down
+	closed := p.closed
+	ln.dialing = nil
+	switch {
+	case err != nil:
+		d.err = fmt.Errorf("backend %q at %s cannot be reached: %w: %w", p.cfg.Name, p.cfg.Address, ntstatus.UnexpectedNetworkError, err)
+		backoff := min(max(backoffMin, 2*was.backoff), backoffMax)
+		p.down = outage{err: d.err, backoff: backoff, retryAt: p.now() + int64(backoff)}
+	case closed:
+		d.err = errClosed
+	default:
+		p.down = outage{}
+		d.conn, ln.conn, cn.up = cn, cn, true
+	}
+	p.mu.Unlock()
+	switch {
+	case err != nil && was.err == nil:
+		p.log.Error("backend cannot be reached", slog.String("address", p.cfg.Address), slog.Any("error", err))
+	case err == nil && closed:
+		cn.kill(errClosed)
+	case err == nil && was.err != nil:
+		p.log.Info("backend is reachable again", slog.String("address", p.cfg.Address))
+	}
+	close(d.done)
+}
+
+// open connects and negotiates.
+func (p *Pool) open(ctx context.Context, lane int) (*connection, error) {
+	nc, err := p.cfg.Dial(ctx, "tcp", p.cfg.Address)
+	if err != nil {
+		return nil, err
+	}
+	cn := newConnection(p, lane)
+	cn.nc = transport.NewConn(nc, transport.Options{
+		Opener: cn.opener, QueueLimit: queueLimit, WriteTimeout: p.cfg.RequestTimeout,
+	})
+	p.children.Go(cn.serve)
+	if err := cn.negotiate(ctx); err != nil {
+		cn.kill(err)
+		return nil, err
+	}
+	return cn, nil
+}
+
+// ended notes that a connection is gone; its reader calls it once.
+func (p *Pool) ended(cn *connection, err error) {
+	p.mu.Lock()
+	ln := p.lanes[cn.lane]
+	if ln.conn == cn {
+		ln.conn = nil
+	}
+	if cn.up {
+		ln.lost++
+	}
+	quiet := p.closed || !cn.up
+	p.mu.Unlock()
+	switch {
+	case quiet:
+	case errors.Is(err, errIdle):
+		p.log.Debug("lane closed, nobody used it", slog.Int("lane", cn.lane))
+	default:
+		p.log.Warn("lane lost", slog.Int("lane", cn.lane), slog.Any("error", err))
+	}
+}

@@ -1,0 +1,270 @@
+package backend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"smbproxy/internal/ntstatus"
+)
+
+// connectLimit bounds a Connect: a client that connects to a share is answered
+// within it whatever the backend does.
+const connectLimit = 10 * time.Second
+
+// errClosed is what a pool says whose Run has ended.
+var errClosed = fmt.Errorf("backend pool is closed: %w", ntstatus.UnexpectedNetworkError)
+
+// Pool is all connections to one backend. NewPool makes it, Run keeps it; it is
+// safe for concurrent use.
+type Pool struct {
+	cfg     Config
+	log     *slog.Logger
+	keys    keySource
+	start   time.Time // what now counts from
+	errGone error
+
+	children sync.WaitGroup // readers and setups
+
+	mu      sync.Mutex // guards what follows
+	closed  bool
+	lanes   []*lane
+	clients map[uint64]*assignment
+	down    outage
+}
+
+// lane is a slot for a connection.
+type lane struct {
+	id      int
+	conn    *connection // nil: not connected
+	dialing *dial       // nil: nobody does
+	clients int
+	lost    uint64 // connections lost so far
+}
+
+// assignment says which lane a client is on while it has Trees.
+type assignment struct {
+	lane *lane
+	refs int
+}
+
+// NewPool checks the configuration, the keytab included. No connection is made
+// before the first Connect.
+func NewPool(cfg Config, log *slog.Logger) (*Pool, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	p := &Pool{
+		cfg: cfg, start: time.Now(), clients: make(map[uint64]*assignment),
+		log:     log.With(slog.String("backend", cfg.Name)),
+		keys:    keySource{path: cfg.KeytabFile, spn: cfg.SPN, realm: cfg.Realm},
+		errGone: fmt.Errorf("backend %q: session or share is gone: %w", cfg.Name, ntstatus.UnexpectedNetworkError),
+	}
+	if _, _, err := p.keys.get(); err != nil {
+		return nil, fmt.Errorf("backend %q: %w", cfg.Name, err)
+	}
+	for i := range cfg.Lanes {
+		p.lanes = append(p.lanes, &lane{id: i})
+	}
+	return p, nil
+}
+
+// Name is the backend's name.
+func (p *Pool) Name() string { return p.cfg.Name }
+
+// now is monotonic time since the pool was made, in nanoseconds.
+func (p *Pool) now() int64 { return int64(time.Since(p.start)) }
+
+// Run watches lanes, sessions and deadlines until ctx ends; then it ends all
+// connections and returns when nothing of the pool runs any more.
+func (p *Pool) Run(ctx context.Context) error {
+	tick := time.NewTicker(tickEvery)
+	defer tick.Stop()
+	swept := p.now()
+	for ctx.Err() == nil {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			continue
+		}
+		now := p.now()
+		sweep := now-swept >= int64(sweepEvery)
+		if sweep {
+			swept = now
+		}
+		for _, cn := range p.connections() {
+			cn.tick(now)
+			if sweep {
+				cn.sweep(now)
+			}
+		}
+	}
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	for _, cn := range p.connections() {
+		cn.kill(errClosed)
+	}
+	p.children.Wait()
+	return nil
+}
+
+// connections are the ones that are up.
+func (p *Pool) connections() []*connection {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var up []*connection
+	for _, ln := range p.lanes {
+		if ln.conn != nil {
+			up = append(up, ln.conn)
+		}
+	}
+	return up
+}
+
+// spawn runs fn on a goroutine that Run waits for; not once Run has ended.
+func (p *Pool) spawn(fn func()) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return false
+	}
+	p.children.Go(fn)
+	return true
+}
+
+// Connect gives a client (affinity) a way to the share as the user: minted
+// ticket, session and tree connect, each made only if there is none to share. It
+// blocks, for 10 seconds at most; a backend known to be unreachable is refused at
+// once. The error wraps the backend's status, or UnexpectedNetworkError.
+func (p *Pool) Connect(ctx context.Context, user, share string, affinity uint64) (*Tree, error) {
+	u, err := p.cfg.resolve(user)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, connectLimit, p.unanswered())
+	defer cancel()
+	ln := p.attach(affinity)
+	t, err := p.connect(ctx, ln, u.Name, share, affinity)
+	if errors.Is(err, ntstatus.UnexpectedNetworkError) && ctx.Err() == nil {
+		// A connection that ended unnoticed: once more, on a new one. If that
+		// cannot be had, the answer comes at once.
+		t, err = p.connect(ctx, ln, u.Name, share, affinity)
+	}
+	if err != nil {
+		p.detach(affinity)
+		return nil, err
+	}
+	return t, nil
+}
+
+// unanswered is the error of a Connect that took too long.
+func (p *Pool) unanswered() error {
+	return fmt.Errorf("backend %q does not answer: %w: %w", p.cfg.Name, ntstatus.UnexpectedNetworkError, context.DeadlineExceeded)
+}
+
+// connect is one try of Connect on a lane.
+func (p *Pool) connect(ctx context.Context, ln *lane, user, share string, affinity uint64) (*Tree, error) {
+	cn, err := p.connection(ctx, ln)
+	if err != nil {
+		return nil, err
+	}
+	tc, err := cn.tree(ctx, user, share)
+	if err != nil {
+		return nil, err
+	}
+	return &Tree{pool: p, tc: tc, client: cn.client(affinity)}, nil
+}
+
+// attach finds the client's lane: the one it is on already, else the one with the
+// fewest clients among those that do not wait, and a new one if all do.
+func (p *Pool) attach(affinity uint64) *lane {
+	slow := p.slowLanes()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	a := p.clients[affinity]
+	if a == nil {
+		a = &assignment{lane: p.pickLocked(slow)}
+		a.lane.clients++
+		p.clients[affinity] = a
+	}
+	a.refs++
+	return a.lane
+}
+
+// pickLocked chooses a lane for a new client.
+func (p *Pool) pickLocked(slow map[*connection]bool) *lane {
+	var best, any *lane
+	for _, ln := range p.lanes {
+		if any == nil || ln.clients < any.clients {
+			any = ln
+		}
+		if !slow[ln.conn] && (best == nil || ln.clients < best.clients) {
+			best = ln
+		}
+	}
+	if best != nil {
+		return best
+	}
+	if len(p.lanes) == p.cfg.MaxLanes {
+		return any
+	}
+	ln := &lane{id: len(p.lanes)}
+	p.lanes = append(p.lanes, ln)
+	return ln
+}
+
+// slowLanes are the connections whose oldest request waits too long.
+func (p *Pool) slowLanes() map[*connection]bool {
+	var slow map[*connection]bool
+	for _, cn := range p.connections() {
+		if cn.isSlow() {
+			if slow == nil {
+				slow = make(map[*connection]bool)
+			}
+			slow[cn] = true
+		}
+	}
+	return slow
+}
+
+// detach ends what attach began.
+func (p *Pool) detach(affinity uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	a := p.clients[affinity]
+	if a.refs--; a.refs == 0 {
+		a.lane.clients--
+		delete(p.clients, affinity)
+	}
+}
+
+// mint makes a ticket with the newest key.
+func (p *Pool) mint(user string) (*ticket, error) {
+	key, warn, err := p.keys.get()
+	if warn != nil {
+		p.log.Error("keytab is bad, the last good key serves on", slog.Any("error", warn))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("backend %q: %w: %w", p.cfg.Name, ntstatus.InternalError, err)
+	}
+	t, err := mint(key, p.cfg.SPN, p.cfg.Realm, user, time.Now(), p.cfg.TicketLife)
+	if err != nil {
+		return nil, fmt.Errorf("backend %q: %w: %w", p.cfg.Name, ntstatus.InternalError, err)
+	}
+	return t, nil
+}
+
+// refused explains a SESSION_SETUP that failed. A key that smbd does not have
+// and a user that it does not know look the same from here.
+func (p *Pool) refused(user string, t *ticket, st ntstatus.Status) error {
+	err := fmt.Errorf("backend %q refuses user %q: %w (is key version %d of %s@%s in %s the one in its own keytab, its clock right, the user in its passwd?)",
+		p.cfg.Name, user, st, t.kvno, p.cfg.SPN, p.cfg.Realm, p.cfg.KeytabFile)
+	p.log.Error("backend refuses a minted ticket", slog.String("user", user), slog.Any("status", st),
+		slog.String("keytab", p.cfg.KeytabFile), slog.Int("kvno", t.kvno))
+	return err
+}
