@@ -1,0 +1,182 @@
+package session
+
+import (
+	"smbproxy/internal/ntstatus"
+	"smbproxy/internal/smb2"
+	"smbproxy/internal/transport"
+)
+
+// replySize is the room that a reply made from a Body starts with; longer ones grow.
+const replySize = 512
+
+// Reply ends the request: it encodes and sends body with status st.
+func (r *Request) Reply(st ntstatus.Status, body smb2.Body) {
+	f := transport.NewFrame(replySize)
+	f.SetBytes(body.Append(append(f.Bytes(), emptyHeader[:]...)))
+	r.ReplyFrame(st, f)
+	f.Release()
+}
+
+// emptyHeader keeps a reply's first 64 bytes free.
+var emptyHeader [smb2.HeaderSize]byte
+
+// ReplyFrame ends the request by sending f, which holds 64 bytes of any header and the response's body. The header
+// is overwritten in place. f stays the caller's, to be released; its bytes do not.
+func (r *Request) ReplyFrame(st ntstatus.Status, f *transport.Frame) {
+	c := r.Connection
+	async, ok := r.finish(st)
+	if !ok {
+		return
+	}
+	c.observe(r, st)
+	if r.chain != nil {
+		r.chain.add(r, st, f, async)
+		r.chain.resume()
+	} else {
+		msg := f.Bytes()
+		r.putHeader(msg, st, r.creditsFor(st, async), async)
+		r.finalize(msg)
+		r.send(f)
+	}
+	r.release()
+}
+
+// Fail ends the request with an ERROR response ([MS-SMB2] 2.2.2).
+func (r *Request) Fail(st ntstatus.Status) { r.FailData(st, nil) }
+
+// FailErr is Fail with the status that err maps to.
+func (r *Request) FailErr(err error) { r.Fail(ntstatus.From(err)) }
+
+// FailData is Fail with ErrorData, as the dialect wants it: an error context list in 3.1.1.
+func (r *Request) FailData(st ntstatus.Status, errorData []byte) {
+	if r.fault == FaultNone {
+		r.fault = FaultClient
+	}
+	f := errorFrame(errorData)
+	r.ReplyFrame(st, f)
+	f.Release()
+}
+
+// errorFrame is an ERROR response without its header's contents. Without data ErrorData is one zero byte.
+func errorFrame(data []byte) *transport.Frame {
+	f := transport.NewFrame(smb2.HeaderSize + 9 + len(data))
+	body := smb2.ErrorResponse{ErrorData: data}
+	f.SetBytes(body.Append(append(f.Bytes(), emptyHeader[:]...)))
+	return f
+}
+
+// finish is the one end of a request. False: it had ended before, which is a bug of the caller's and logged. async
+// is the AsyncId under which an interim reply was sent, or 0.
+func (r *Request) finish(st ntstatus.Status) (async uint64, ok bool) {
+	r.mu.Lock()
+	if r.ended {
+		r.mu.Unlock()
+		if c := r.Connection; c != nil {
+			c.log.Error("request ended twice", "command", r.Header.Command.String(), "message_id", r.Header.MessageID, "status", st.Error())
+		}
+		return 0, false
+	}
+	r.ended = true
+	async = r.asyncID
+	r.mu.Unlock()
+	c := r.Connection
+	c.unlink(r)
+	if r.owed != 0 {
+		c.readGate.release(r.owed)
+	}
+	return async, true
+}
+
+// failOnce is Fail that does nothing to a request already ended.
+func (r *Request) failOnce(st ntstatus.Status) {
+	r.mu.Lock()
+	ended := r.ended
+	r.mu.Unlock()
+	if !ended {
+		r.Fail(st)
+	}
+}
+
+// putHeader writes the response's header over the first 64 bytes of msg ([MS-SMB2] 3.3.4.1).
+func (r *Request) putHeader(msg []byte, st ntstatus.Status, credits uint16, async uint64) {
+	h := smb2.Header{
+		CreditCharge: r.Header.CreditCharge,
+		Status:       st,
+		Command:      r.Header.Command,
+		Credits:      credits,
+		Flags:        smb2.FlagServerToRedir | r.Header.Flags&smb2.FlagRelated,
+		MessageID:    r.Header.MessageID,
+		TreeID:       r.Header.TreeID,
+		SessionID:    r.Header.SessionID,
+	}
+	if r.Connection.neg.dialect == smb2.Dialect311 {
+		h.Flags |= r.Header.Flags & smb2.FlagPriorityMask
+	}
+	if async != 0 {
+		h.Flags |= smb2.FlagAsync
+		h.AsyncID = async
+	}
+	h.Put(msg)
+}
+
+// creditsFor grants what the reply's header will say. After an interim reply there is nothing to grant.
+//
+// Samba: only a successful SESSION_SETUP grants more than was paid, NEGOTIATE never does (4.17).
+func (r *Request) creditsFor(st ntstatus.Status, async uint64) uint16 {
+	if async != 0 {
+		return 0
+	}
+	extra := true
+	switch r.Header.Command {
+	case smb2.CommandNegotiate:
+		extra = false
+	case smb2.CommandSessionSetup:
+		extra = st == ntstatus.Success
+	}
+	return r.Connection.window.grant(r.Header.Credits, r.Header.CreditCharge, extra)
+}
+
+// finalize signs the message, which is complete, and takes it into the preauthentication hash.
+func (r *Request) finalize(msg []byte) {
+	if r.signer != nil && !r.seal {
+		transport.SignMessage(msg, r.signer)
+	}
+	if r.hash != nil {
+		r.hash.Update(msg)
+	}
+}
+
+// send hands the reply to the transport, sealed if it has to be.
+func (r *Request) send(f *transport.Frame) {
+	if r.seal {
+		r.Connection.sendSealed(f, r.Session)
+	} else {
+		r.Connection.sendSealed(f, nil)
+	}
+}
+
+// sendSealed sends f, sealed for sess if that is not nil. A transport that fails has closed itself, and the reader
+// finds out.
+func (c *Connection) sendSealed(f *transport.Frame, sess *Session) {
+	var err error
+	if sess != nil {
+		err = c.tc.Send(f, sess.sealer, sess.ID)
+	} else {
+		err = c.tc.Send(f, nil, 0)
+	}
+	if err != nil {
+		c.log.Debug("reply not sent", "err", err)
+		c.cancel(err)
+	}
+}
+
+// observe tells the metric about the request's end.
+func (c *Connection) observe(r *Request, st ntstatus.Status) {
+	fault := r.fault
+	if !st.IsError() {
+		fault = FaultNone
+	} else if fault == FaultNone {
+		fault = FaultClient
+	}
+	c.cfg.Observe(r.Header.Command, st, string(fault), c.cfg.Now().Sub(r.start))
+}

@@ -1,0 +1,215 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"smbproxy/crypto"
+	"smbproxy/internal/ntstatus"
+	"smbproxy/internal/smb2"
+	"smbproxy/internal/transport"
+)
+
+// Request is one request on its way ([MS-SMB2] 3.3.1.13). It is valid until the end is called; the structs
+// are used again. Session and Tree may be nil where the command's row does not need them.
+type Request struct {
+	Connection *Connection
+	Session    *Session
+	Tree       *TreeConnect
+	// Header is the request's, with SessionId and TreeId as a related compound inherits them.
+	Header smb2.Header
+	// FileID is the open the request names, if its row has a FileIDOffset; in a related request the chain's.
+	FileID smb2.FileID
+	// Upper is room for the layer above; it stays when the struct is used again. It is not used again before a
+	// running cancel function has returned.
+	Upper any
+
+	row     *Command
+	channel *channel
+	start   time.Time
+	fault   Fault
+
+	frame *transport.Frame // in which the message lies
+	owned bool             // frame must be released
+	off   int              // the message is frame.Bytes()[off:end]
+	end   int
+	copy  *transport.Frame // what Frame made for an element of a compound
+
+	chain  *chain // nil: not compounded
+	last   bool   // the last of its compound, or alone
+	sealed bool   // it came in a TRANSFORM_HEADER
+	seal   bool   // replies are sealed
+	signer *crypto.Signer
+	hash   *crypto.PreauthHash // takes in the reply, [MS-SMB2] 3.3.5.4, 3.3.5.5
+	owed   int64               // bytes counted by the read gate
+	badSig bool                // a SESSION_SETUP whose signature is wrong; binding looks at it
+
+	refs atomic.Int32 // Run, the end, running cancel functions: at 0 the struct is free
+
+	mu      sync.Mutex // guards ended, and asyncID together with Connection.mu
+	ended   bool
+	asyncID uint64 // not 0: the interim reply has been sent
+
+	// Guarded by Connection.mu:
+	cancel     func()
+	onSession  *Session     // Session and Tree as they were when cancel was given
+	onTree     *TreeConnect //
+	linked     bool
+	next, prev *Request
+}
+
+// requests are the Request structs not in use.
+var requests = sync.Pool{New: func() any { return new(Request) }}
+
+// newRequest takes a struct for the message at [off:end] of frame, whose header is decoded by the caller.
+func newRequest(c *Connection, frame *transport.Frame, off, end int) *Request {
+	r := requests.Get().(*Request)
+	r.Connection, r.frame, r.off, r.end = c, frame, off, end
+	r.last, r.ended, r.asyncID = true, false, 0
+	r.start = c.cfg.Now()
+	r.refs.Store(2)
+	return r
+}
+
+// release drops a reference. The last one frees the struct: everything but Upper is forgotten, and ended
+// stays set so that an end called too late is noticed.
+func (r *Request) release() {
+	if r.refs.Add(-1) != 0 {
+		return
+	}
+	if r.owned {
+		r.frame.Release()
+	}
+	if r.copy != nil {
+		r.copy.Release()
+	}
+	r.Connection, r.Session, r.Tree, r.row, r.channel = nil, nil, nil, nil, nil
+	r.Header, r.FileID, r.fault = smb2.Header{}, smb2.FileID{}, FaultNone
+	r.frame, r.owned, r.copy, r.chain = nil, false, nil, nil
+	r.sealed, r.seal, r.signer, r.hash, r.owed, r.badSig = false, false, nil, nil, 0, false
+	r.onSession, r.onTree = nil, nil
+	requests.Put(r)
+}
+
+// Message is this one message, header first. It is borrowed until Run returns, or after Retain until the end.
+func (r *Request) Message() []byte { return r.frame.Bytes()[r.off:r.end] }
+
+// Command is the row of the table that the request runs by.
+func (r *Request) Command() *Command { return r.row }
+
+// Related tells whether the request is a related element of a compound.
+func (r *Request) Related() bool { return r.Header.Flags&smb2.FlagRelated != 0 }
+
+// Compounded tells whether the request is part of a compound.
+func (r *Request) Compounded() bool { return r.chain != nil }
+
+// Closing tells whether the request's session has been closed or its tree disconnected: what was cancelled for that
+// ends with STATUS_NOTIFY_CLEANUP where it would end with STATUS_CANCELLED.
+func (r *Request) Closing() bool {
+	return r.Session != nil && r.Session.Closed() || r.Tree != nil && r.Tree.Closed()
+}
+
+// SetFault says who is to blame for the status the request will end with.
+func (r *Request) SetFault(f Fault) { r.fault = f }
+
+// SetFileID makes id the FileId of the related requests behind this one: CREATE has succeeded.
+func (r *Request) SetFileID(id smb2.FileID) {
+	r.FileID = id
+	if r.chain != nil {
+		r.chain.setFile(id)
+	}
+}
+
+// SetTree makes t the tree of the reply and of the related requests behind it: TREE_CONNECT has succeeded.
+func (r *Request) SetTree(t *TreeConnect) {
+	r.Tree, r.Header.TreeID = t, t.ID
+}
+
+// Retain makes Message and Frame outlive Run, until the end. Call it while Run is running; slices of Message
+// taken before must be taken again.
+func (r *Request) Retain() {
+	switch {
+	case r.chain != nil:
+		r.chain.retain()
+		r.frame = r.chain.frame
+	case !r.owned:
+		r.frame, r.owned = r.frame.Detach(), true
+	}
+}
+
+// Frame is the message as a frame of its own with head room, to be rewritten in place and sent to a backend. It
+// lives as long as Message; an element of a compound is copied. Afterwards Message is what the caller made of it.
+func (r *Request) Frame() *transport.Frame {
+	if r.chain == nil {
+		return r.frame
+	}
+	if r.copy == nil {
+		msg := r.Message()
+		r.copy = transport.NewFrame(len(msg))
+		r.copy.SetBytes(append(r.copy.Bytes(), msg...))
+		smb2.SetRawNextCommand(r.copy.Bytes(), 0)
+	}
+	return r.copy
+}
+
+// run executes the request after dispatch has found nothing against it. The one recover of a request is here.
+func (r *Request) run() {
+	defer r.release()
+	defer r.recover()
+	r.row.Run(r)
+}
+
+// recover turns a panic of Run into a reply.
+func (r *Request) recover() {
+	if p := recover(); p != nil {
+		r.Connection.log.Error("panic in a command", "command", r.Header.Command.String(), "panic", fmt.Sprint(p),
+			"stack", string(debug.Stack()))
+		r.fault = FaultProxy
+		r.failOnce(ntstatus.InternalError)
+	}
+}
+
+// Go runs fn on a goroutine that the connection waits for, for steps that block. ctx ends with the connection. The
+// message is retained. Call it while Run is running.
+func (r *Request) Go(fn func(ctx context.Context)) {
+	c := r.Connection
+	r.Retain()
+	r.refs.Add(1)
+	c.mu.Lock()
+	if !c.closed {
+		c.work.Add(1)
+		c.mu.Unlock()
+		go func() {
+			defer c.work.Done()
+			r.runBlocking(fn)
+		}()
+		return
+	}
+	c.mu.Unlock()
+	r.runBlocking(fn) // ctx has ended: fn does not wait
+}
+
+// runBlocking is run for fn of Go.
+func (r *Request) runBlocking(fn func(ctx context.Context)) {
+	defer r.release()
+	defer r.recover()
+	fn(r.Connection.ctx)
+}
+
+// Disconnect ends the request and the connection ([MS-SMB2] 3.3.7.1), for what the protocol answers so.
+func (r *Request) Disconnect(err error) {
+	c := r.Connection
+	if _, ok := r.finish(ntstatus.Success); !ok {
+		return
+	}
+	c.observe(r, ntstatus.ConnectionDisconnected)
+	c.terminate(fmt.Errorf("%v: %w: %w", r.Header.Command, errDisconnect, err))
+	if r.chain != nil {
+		r.chain.abandon()
+	}
+	r.release()
+}
