@@ -243,6 +243,7 @@ const (
 	UnexpectedNetworkError           Status = 0xC00000C4
 	BadRemoteAdapter                 Status = 0xC00000C5
 	NetworkSessionExpired            Status = 0xC000035C
+	RequestOutOfSequence             Status = 0xC000042A
 	UserSessionDeleted               Status = 0xC0000203
 	ConnectionDisconnected           Status = 0xC000020C
 	ConnectionReset                  Status = 0xC000020D

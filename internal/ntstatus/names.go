@@ -218,6 +218,7 @@ var names = map[Status]string{
 	UnexpectedNetworkError:           "STATUS_UNEXPECTED_NETWORK_ERROR",
 	BadRemoteAdapter:                 "STATUS_BAD_REMOTE_ADAPTER",
 	NetworkSessionExpired:            "STATUS_NETWORK_SESSION_EXPIRED",
+	RequestOutOfSequence:             "STATUS_REQUEST_OUT_OF_SEQUENCE",
 	UserSessionDeleted:               "STATUS_USER_SESSION_DELETED",
 	ConnectionDisconnected:           "STATUS_CONNECTION_DISCONNECTED",
 	ConnectionReset:                  "STATUS_CONNECTION_RESET",

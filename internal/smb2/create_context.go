@@ -1,28 +1,29 @@
 package smb2
 
-// Names of create contexts, [MS-SMB2] 2.2.13.2. The 16-byte ones are GUIDs.
+// Names of create contexts, [MS-SMB2] 2.2.13.2. The 16-byte ones are GUIDs. The
+// constants have the names of the structures without SMB2_.
 const (
-	CreateContextExtA = "ExtA" // extended attributes of a new file
-	CreateContextSecD = "SecD" // security descriptor of a new file
-	CreateContextDHnQ = "DHnQ" // durable handle request
-	CreateContextDHnC = "DHnC" // durable handle reconnect
-	CreateContextAlSi = "AlSi" // allocation size
-	CreateContextMxAc = "MxAc" // maximal access
-	CreateContextTWrp = "TWrp" // timewarp: a snapshot
-	CreateContextQFid = "QFid" // query on disk id
-	CreateContextRqLs = "RqLs" // lease, version by length
-	CreateContextDH2Q = "DH2Q" // durable handle request v2
-	CreateContextDH2C = "DH2C" // durable handle reconnect v2
-	CreateContextAAPL = "AAPL" // Apple's extensions
+	CreateEaBuffer                  = "ExtA" // extended attributes of a new file
+	CreateSdBuffer                  = "SecD" // security descriptor of a new file
+	CreateDurableHandleRequest      = "DHnQ" // durable handle request
+	CreateDurableHandleReconnect    = "DHnC" // durable handle reconnect
+	CreateAllocationSize            = "AlSi" // allocation size
+	CreateQueryMaximalAccessRequest = "MxAc" // maximal access
+	CreateTimewarpToken             = "TWrp" // timewarp: a snapshot
+	CreateQueryOnDiskID             = "QFid" // query on disk id
+	CreateRequestLease              = "RqLs" // lease, version by length
+	CreateDurableHandleRequestV2    = "DH2Q" // durable handle request v2
+	CreateDurableHandleReconnectV2  = "DH2C" // durable handle reconnect v2
+	CreateAAPL                      = "AAPL" // Apple's extensions
 
-	CreateContextAppInstanceID      = "\x45\xBC\xA6\x6A\xEF\xA7\xF7\x4A\x90\x08\xFA\x46\x2E\x14\x4D\x74"
-	CreateContextAppInstanceVersion = "\xB9\x82\xD0\xB7\x3B\x56\x07\x4F\xA0\x7B\x52\x4A\x81\x16\xA0\x10"
-	CreateContextSVHDX              = "\x9C\xCB\xCF\x9E\x04\xC1\xE6\x43\x98\x0E\x15\x8D\xA1\xF6\xEC\x83" // [MS-RSVD]
-	CreateContextPOSIX              = "\x93\xAD\x25\x50\x9C\xB4\x11\xE7\xB4\x23\x83\xDE\x96\x8B\xCD\x7C" // SMB3 POSIX extensions
+	CreateAppInstanceID      = "\x45\xBC\xA6\x6A\xEF\xA7\xF7\x4A\x90\x08\xFA\x46\x2E\x14\x4D\x74"
+	CreateAppInstanceVersion = "\xB9\x82\xD0\xB7\x3B\x56\x07\x4F\xA0\x7B\x52\x4A\x81\x16\xA0\x10"
+	SvhdxOpenDeviceContext   = "\x9C\xCB\xCF\x9E\x04\xC1\xE6\x43\x98\x0E\x15\x8D\xA1\xF6\xEC\x83" // [MS-RSVD]
+	CreatePosix              = "\x93\xAD\x25\x50\x9C\xB4\x11\xE7\xB4\x23\x83\xDE\x96\x8B\xCD\x7C" // SMB3 POSIX extensions
 )
 
 // CreateContext is one context, [MS-SMB2] 2.2.13.2. Compare string(Name) with the
-// CreateContext constants, which costs nothing.
+// constants above, which costs nothing.
 type CreateContext struct {
 	Name []byte
 	Data []byte

@@ -171,6 +171,11 @@ func (c *PreauthIntegrityCapabilities) Append(dst []byte) []byte {
 	return append(dst, c.Salt...)
 }
 
+// Context wraps the data.
+func (c *PreauthIntegrityCapabilities) Context() NegotiateContext {
+	return NegotiateContext{Type: ContextPreauthIntegrity, Data: c.Append(nil)}
+}
+
 // EncryptionCapabilities is [MS-SMB2] 2.2.3.1.2.
 type EncryptionCapabilities struct {
 	Ciphers []uint16 // in the client's order of preference
@@ -188,6 +193,11 @@ func (c *EncryptionCapabilities) Decode(data []byte) (err error) {
 // Append appends the data of a context.
 func (c *EncryptionCapabilities) Append(dst []byte) []byte {
 	return appendUint16s(le.AppendUint16(dst, uint16(len(c.Ciphers))), c.Ciphers)
+}
+
+// Context wraps the data.
+func (c *EncryptionCapabilities) Context() NegotiateContext {
+	return NegotiateContext{Type: ContextEncryption, Data: c.Append(nil)}
 }
 
 // CompressionCapabilities is [MS-SMB2] 2.2.3.1.3.
@@ -213,6 +223,11 @@ func (c *CompressionCapabilities) Append(dst []byte) []byte {
 	return appendUint16s(dst, c.CompressionAlgorithms)
 }
 
+// Context wraps the data.
+func (c *CompressionCapabilities) Context() NegotiateContext {
+	return NegotiateContext{Type: ContextCompression, Data: c.Append(nil)}
+}
+
 // NetnameNegotiateContextID is [MS-SMB2] 2.2.3.1.4: the name the client dialled.
 type NetnameNegotiateContextID struct {
 	NetName string
@@ -228,6 +243,11 @@ func (c *NetnameNegotiateContextID) Decode(data []byte) (err error) {
 
 // Append appends the data of a context.
 func (c *NetnameNegotiateContextID) Append(dst []byte) []byte { return AppendUTF16(dst, c.NetName) }
+
+// Context wraps the data.
+func (c *NetnameNegotiateContextID) Context() NegotiateContext {
+	return NegotiateContext{Type: ContextNetname, Data: c.Append(nil)}
+}
 
 // TransportCapabilities is [MS-SMB2] 2.2.3.1.5.
 type TransportCapabilities struct {
@@ -245,6 +265,11 @@ func (c *TransportCapabilities) Decode(data []byte) error {
 
 // Append appends the data of a context.
 func (c *TransportCapabilities) Append(dst []byte) []byte { return le.AppendUint32(dst, c.Flags) }
+
+// Context wraps the data.
+func (c *TransportCapabilities) Context() NegotiateContext {
+	return NegotiateContext{Type: ContextTransport, Data: c.Append(nil)}
+}
 
 // RDMATransformCapabilities is [MS-SMB2] 2.2.3.1.6.
 type RDMATransformCapabilities struct {
@@ -266,6 +291,11 @@ func (c *RDMATransformCapabilities) Append(dst []byte) []byte {
 	return appendUint16s(dst, c.RDMATransformIDs)
 }
 
+// Context wraps the data.
+func (c *RDMATransformCapabilities) Context() NegotiateContext {
+	return NegotiateContext{Type: ContextRDMATransform, Data: c.Append(nil)}
+}
+
 // SigningCapabilities is [MS-SMB2] 2.2.3.1.7.
 type SigningCapabilities struct {
 	SigningAlgorithms []uint16 // in the client's order of preference
@@ -283,4 +313,9 @@ func (c *SigningCapabilities) Decode(data []byte) (err error) {
 // Append appends the data of a context.
 func (c *SigningCapabilities) Append(dst []byte) []byte {
 	return appendUint16s(le.AppendUint16(dst, uint16(len(c.SigningAlgorithms))), c.SigningAlgorithms)
+}
+
+// Context wraps the data.
+func (c *SigningCapabilities) Context() NegotiateContext {
+	return NegotiateContext{Type: ContextSigning, Data: c.Append(nil)}
 }
