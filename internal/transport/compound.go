@@ -1,18 +1,9 @@
 package transport
 
 import (
-	"encoding/binary"
 	"fmt"
-)
 
-// Offsets in the SMB2 header, [MS-SMB2] 2.2.1, that transport itself needs.
-const (
-	headerStructureSize = 4
-	headerCommand       = 12
-	headerFlags         = 16
-	headerNextCommand   = 20
-	headerMessageID     = 24
-	headerSignature     = 48
+	"smbproxy/internal/smb2"
 )
 
 // SplitCompound calls fn with each message of a frame, from its header to where
@@ -24,20 +15,15 @@ const (
 // by then. It stops at fn's first error and returns that.
 func SplitCompound(frame []byte, fn func(msg []byte, last bool) error) error {
 	for {
-		if len(frame) < headerSize {
-			return fmt.Errorf("%w: header of %d bytes", ErrProtocol, len(frame))
+		var h smb2.Header
+		if err := h.Decode(frame); err != nil {
+			return fmt.Errorf("%w: %w", ErrProtocol, err)
 		}
-		if id := binary.LittleEndian.Uint32(frame); id != protocolSMB2 {
-			return fmt.Errorf("%w: protocol id 0x%08x in a compound", ErrProtocol, id)
-		}
-		if n := binary.LittleEndian.Uint16(frame[headerStructureSize:]); n != headerSize {
-			return fmt.Errorf("%w: header of structure size %d", ErrProtocol, n)
-		}
-		next := uint64(binary.LittleEndian.Uint32(frame[headerNextCommand:]))
+		next := uint64(h.NextCommand)
 		if next == 0 {
 			return fn(frame, true)
 		}
-		if next%8 != 0 || next < headerSize || next > uint64(len(frame)-headerSize) {
+		if next%8 != 0 || next < smb2.HeaderSize || next > uint64(len(frame)-smb2.HeaderSize) {
 			return fmt.Errorf("%w: next command at %d of %d bytes", ErrProtocol, next, len(frame))
 		}
 		if err := fn(frame[:next:next], false); err != nil {

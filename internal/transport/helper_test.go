@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"smbproxy/crypto"
+	"smbproxy/internal/smb2"
 )
 
 // TestMain runs everything poisoned; what measures allocations turns it off.
@@ -33,15 +34,15 @@ func message(n int, id uint64) []byte {
 	for i := range b {
 		b[i] = byte(i*3+i>>8) + byte(id)
 	}
-	clear(b[:headerSize])
-	binary.LittleEndian.PutUint32(b, protocolSMB2)
-	binary.LittleEndian.PutUint16(b[headerStructureSize:], headerSize)
-	binary.LittleEndian.PutUint64(b[headerMessageID:], id)
+	clear(b[:smb2.HeaderSize])
+	copy(b, smb2.ProtocolSMB2)
+	binary.LittleEndian.PutUint16(b[4:], smb2.HeaderSize)
+	smb2.SetRawMessageID(b, id)
 	return b
 }
 
 // messageID is the id given to message.
-func messageID(b []byte) uint64 { return binary.LittleEndian.Uint64(b[headerMessageID:]) }
+func messageID(b []byte) uint64 { return smb2.RawMessageID(b) }
 
 // stream puts prefixes before messages and strings them together.
 func stream(messages ...[]byte) []byte {

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"smbproxy/crypto"
+	"smbproxy/internal/smb2"
 )
 
 // TestFragmentation cuts a stream of plain and sealed frames at every byte, in
@@ -125,8 +126,7 @@ func TestRefused(t *testing.T) {
 		return b
 	}
 	sealed := sealedFrame(good, seal, 9)
-	compressed := binary.LittleEndian.AppendUint32(nil, protocolCompressed)
-	compressed = append(compressed, make([]byte, 60)...)
+	compressed := append([]byte(smb2.ProtocolCompression), make([]byte, 60)...)
 	tests := []struct {
 		name string
 		wire []byte
@@ -148,11 +148,11 @@ func TestRefused(t *testing.T) {
 		{"sealed without keys", stream(sealed), Options{}, ErrNoKey, 0},
 		{"sealed for nobody", stream(sealedFrame(good, seal, 8)), Options{Opener: opener}, ErrNoKey, 0},
 		{"sealed, changed", stream(good, change(sealed, 80, 1)), Options{Opener: opener}, crypto.ErrOpen, 1},
-		{"sealed, session id changed", stream(change(sealed, transformSession, 8)), Options{Opener: func(uint64) *crypto.Sealer { return seal }}, crypto.ErrOpen, 0},
-		{"sealed, flags 0", stream(change(sealed, transformFlags, 0)), Options{Opener: opener}, ErrProtocol, 0},
-		{"sealed, length too large", stream(change(sealed, transformLength, 101)), Options{Opener: opener}, ErrProtocol, 0},
-		{"sealed, length too small", stream(change(sealed, transformLength, 99)), Options{Opener: opener}, ErrProtocol, 0},
-		{"sealed, cut", stream(sealed[:transformSize+headerSize-1]), Options{Opener: opener}, ErrProtocol, 0},
+		{"sealed, session id changed", stream(change(sealed, 44, 8)), Options{Opener: func(uint64) *crypto.Sealer { return seal }}, crypto.ErrOpen, 0},
+		{"sealed, flags 0", stream(change(sealed, 42, 0)), Options{Opener: opener}, ErrProtocol, 0},
+		{"sealed, length too large", stream(change(sealed, 36, 101)), Options{Opener: opener}, ErrProtocol, 0},
+		{"sealed, length too small", stream(change(sealed, 36, 99)), Options{Opener: opener}, ErrProtocol, 0},
+		{"sealed, cut", stream(sealed[:transformSize+smb2.HeaderSize-1]), Options{Opener: opener}, ErrProtocol, 0},
 		{"sealed, header only", stream(sealed[:transformSize]), Options{Opener: opener}, ErrProtocol, 0},
 		{"sealed twice", stream(sealedFrame(sealed, seal, 9)), Options{Opener: opener}, ErrProtocol, 0},
 		{"SMB1 sealed", stream(sealedFrame(change(good, 0, 0xFF), seal, 9)), Options{Opener: opener}, ErrProtocol, 0},
@@ -339,7 +339,7 @@ func naive(wire []byte, limit int, seal *crypto.Sealer) (frames [][]byte) {
 		}
 		msg := wire[4 : 4+n : 4+n]
 		wire = wire[4+n:]
-		if binary.LittleEndian.Uint32(msg) == protocolTransform {
+		if string(msg[:4]) == smb2.ProtocolTransform {
 			if n < 52+64 || binary.LittleEndian.Uint32(msg[36:]) != uint32(n-52) || binary.LittleEndian.Uint16(msg[42:]) != 1 {
 				return frames
 			}
@@ -348,11 +348,11 @@ func naive(wire []byte, limit int, seal *crypto.Sealer) (frames [][]byte) {
 			if seal.Open(&tag, msg[20:], msg[20:52], plain) != nil {
 				return frames
 			}
-			if msg = plain; msg[0] == 0xFF || binary.LittleEndian.Uint32(msg) == protocolTransform {
+			if msg = plain; msg[0] == 0xFF || msg[0] == 0xFD {
 				return frames
 			}
 		}
-		if id := binary.LittleEndian.Uint32(msg); id < protocolCompressed || id > protocolSMB1 || id == protocolTransform || len(msg) > limit {
+		if msg[0] < 0xFC || string(msg[1:4]) != "SMB" || len(msg) > limit {
 			return frames
 		}
 		frames = append(frames, msg)

@@ -4,33 +4,16 @@ import (
 	"encoding/binary"
 
 	"smbproxy/crypto"
+	"smbproxy/internal/smb2"
 )
 
-// The SMB2 TRANSFORM_HEADER, [MS-SMB2] 2.2.41, by offsets.
+// Where the fields of a TRANSFORM_HEADER lie that are not copied out,
+// [MS-SMB2] 2.2.41. What follows the signature is authenticated with the message.
 const (
-	transformSize      = 52
+	transformSize      = smb2.TransformHeaderSize
 	transformSignature = 4
 	transformNonce     = 20
-	transformLength    = 36
-	transformFlags     = 42
-	transformSession   = 44
-
-	// transformEncrypted is Flags in 3.1.1 and EncryptionAlgorithm before; the
-	// value is the same.
-	transformEncrypted = 1
 )
-
-// ProtocolIds as little-endian numbers, [MS-SMB2] 2.2.1, 2.2.41, 2.2.42;
-// protocolSMB1 is what a multi-protocol NEGOTIATE starts with (3.3.5.3).
-const (
-	protocolSMB1       = 0x424D53FF
-	protocolSMB2       = 0x424D53FE
-	protocolTransform  = 0x424D53FD
-	protocolCompressed = 0x424D53FC
-)
-
-// headerSize is the SMB2 header's.
-const headerSize = 64
 
 // prefixSize is the length of the stream protocol's prefix: a zero and three
 // bytes of length, [MS-SMB2] 2.1.
@@ -59,12 +42,13 @@ func (f *Frame) wire(seal *crypto.Sealer, sessionID uint64) []byte {
 
 // putTransform fills the header h and encrypts msg, which has TailRoom behind.
 func putTransform(h, msg []byte, seal *crypto.Sealer, sessionID uint64) {
-	binary.LittleEndian.PutUint32(h, protocolTransform)
-	seal.NextNonce((*[16]byte)(h[transformNonce:]))
-	binary.LittleEndian.PutUint32(h[transformLength:], uint32(len(msg)))
-	binary.LittleEndian.PutUint16(h[transformLength+4:], 0)
-	binary.LittleEndian.PutUint16(h[transformFlags:], transformEncrypted)
-	binary.LittleEndian.PutUint64(h[transformSession:], sessionID)
+	fields := smb2.TransformHeader{
+		OriginalMessageSize: uint32(len(msg)),
+		Flags:               smb2.TransformFlagEncrypted,
+		SessionID:           sessionID,
+	}
+	seal.NextNonce(&fields.Nonce)
+	fields.Put(h)
 	tag := (*[crypto.TagSize]byte)(h[transformSignature:])
 	seal.Seal(tag, h[transformNonce:], h[transformNonce:transformSize], msg)
 }
@@ -76,26 +60,26 @@ func (c *Conn) open(f *Frame) error {
 	if len(b) < 4 {
 		return ErrProtocol
 	}
-	switch binary.LittleEndian.Uint32(b) {
-	case protocolSMB2, protocolSMB1, protocolCompressed:
+	switch string(b[:4]) {
+	case smb2.ProtocolSMB2, smb2.ProtocolCompression, smb2.ProtocolSMB1:
 		if len(b) > int(c.maxFrame.Load()) {
 			return ErrFrameTooLarge
 		}
 		return nil
-	case protocolTransform:
+	case smb2.ProtocolTransform:
 	default:
 		return ErrProtocol
 	}
 
-	if len(b) < transformSize+headerSize ||
-		binary.LittleEndian.Uint16(b[transformFlags:]) != transformEncrypted ||
-		uint64(binary.LittleEndian.Uint32(b[transformLength:])) != uint64(len(b)-transformSize) {
+	var fields smb2.TransformHeader
+	if fields.Decode(b) != nil || len(b) < transformSize+smb2.HeaderSize ||
+		fields.Flags != smb2.TransformFlagEncrypted ||
+		uint64(fields.OriginalMessageSize) != uint64(len(b)-transformSize) {
 		return ErrProtocol
 	}
-	sessionID := binary.LittleEndian.Uint64(b[transformSession:])
 	var key *crypto.Sealer
 	if c.opt.Opener != nil {
-		key = c.opt.Opener(sessionID)
+		key = c.opt.Opener(fields.SessionID)
 	}
 	if key == nil {
 		return ErrNoKey
@@ -105,12 +89,12 @@ func (c *Conn) open(f *Frame) error {
 	if err := key.Open(tag, b[transformNonce:], b[transformNonce:transformSize], msg); err != nil {
 		return err
 	}
-	switch binary.LittleEndian.Uint32(msg) {
-	case protocolSMB2, protocolCompressed:
+	switch string(msg[:4]) {
+	case smb2.ProtocolSMB2, smb2.ProtocolCompression:
 	default:
 		return ErrProtocol
 	}
 	f.off += transformSize
-	f.sealed, f.sessionID = true, sessionID
+	f.sealed, f.sessionID = true, fields.SessionID
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"smbproxy/crypto"
+	"smbproxy/internal/smb2"
 )
 
 // TestSignMessage signs and verifies with each algorithm, and holds what is
@@ -149,7 +150,7 @@ func FuzzSplitCompound(f *testing.F) {
 	f.Fuzz(func(t *testing.T, frame []byte) {
 		sum := 0
 		err := SplitCompound(frame, func(msg []byte, _ bool) error {
-			if len(msg) < headerSize {
+			if len(msg) < smb2.HeaderSize {
 				t.Fatalf("a message of %d bytes", len(msg))
 			}
 			sum += len(msg)
