@@ -167,7 +167,7 @@ func (r *Request) cancelNow(cancel func()) {
 // sendInterim sends the interim reply. It is not signed ([MS-SMB2] 3.3.4.1.1): with GMAC its nonce would be the final
 // reply's.
 func (r *Request) sendInterim() {
-	f := errorFrame(nil)
+	f := errorFrame(&smb2.ErrorResponse{})
 	defer f.Release()
 	msg := f.Bytes()
 	r.putHeader(msg, ntstatus.Pending, r.creditsFor(ntstatus.Pending, 0), r.asyncID)

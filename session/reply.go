@@ -52,15 +52,18 @@ func (r *Request) FailData(st ntstatus.Status, errorData []byte) {
 	if r.fault == FaultNone {
 		r.fault = FaultClient
 	}
-	f := errorFrame(errorData)
+	body := smb2.ErrorResponse{ErrorData: errorData}
+	if len(errorData) > 0 && r.Connection.neg.dialect == smb2.Dialect311 {
+		body.ErrorContexts = []smb2.ErrorContext{{ErrorID: smb2.ErrorIDDefault, ErrorData: errorData}}
+	}
+	f := errorFrame(&body)
 	r.ReplyFrame(st, f)
 	f.Release()
 }
 
-// errorFrame is an ERROR response without its header's contents. Without data ErrorData is one zero byte.
-func errorFrame(data []byte) *transport.Frame {
-	f := transport.NewFrame(smb2.HeaderSize + 9 + len(data))
-	body := smb2.ErrorResponse{ErrorData: data}
+// errorFrame is an ERROR response without its header's contents.
+func errorFrame(body *smb2.ErrorResponse) *transport.Frame {
+	f := transport.NewFrame(replySize)
 	f.SetBytes(body.Append(append(f.Bytes(), emptyHeader[:]...)))
 	return f
 }
