@@ -136,7 +136,7 @@ func (s *session) authenticate(ctx context.Context) error {
 	w.session, w.unverified = s, true
 	w.hook = func(msg []byte) { hash.Update(msg) }
 	w.Frame = newRequest(smb2.CommandSessionSetup, &smb2.SessionSetupRequest{
-		SecurityMode: smb2.NegotiateSigningEnabled, SecurityBuffer: token,
+		SecurityMode: uint8(smb2.NegotiateSigningEnabled), SecurityBuffer: token,
 	})
 	h, reply, err := cn.wait(ctx, w)
 	if err != nil {

@@ -1,0 +1,92 @@
+package demux
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"strings"
+
+	"smbproxy/acl"
+	"smbproxy/demux/backend"
+)
+
+// Config is what a Demux serves. It belongs to the Demux once given; Reconfigure takes a new
+// one.
+type Config struct {
+	Shares   []Share
+	Backends map[string]*backend.Pool // by the names that shares use; running while in use
+
+	// PipeBackend serves IPC$: all pipes of a client go to one backend, since their handles
+	// belong together. Empty: no IPC$.
+	PipeBackend string
+	// GuestAccount is the backend's user for anonymous sessions; empty: they are refused.
+	// Guests already have their account's name.
+	GuestAccount string
+	// Node stands in the high bits of FileIds, so that they differ between nodes and later
+	// incarnations can tell whose they are.
+	Node uint16
+	// Interfaces are told to clients that ask for more addresses to connect to
+	// (FSCTL_QUERY_NETWORK_INTERFACE_INFO). None: multichannel is off.
+	Interfaces []Interface
+
+	Lookup acl.Lookup   // nil: the operating system's users, groups and DNS
+	Log    *slog.Logger // nil: slog.Default()
+}
+
+// Share is one section of the configuration.
+type Share struct {
+	Name         string // as clients see it; compares without case
+	Backend      string // key of Config.Backends
+	BackendShare string // the share's name there; empty: Name
+	Comment      string
+	Browseable   bool
+	GuestOK      bool
+	Encrypt      Encryption
+	Policy       acl.Policy
+}
+
+// Encryption is what a share wants, in the words of `server smb encrypt`.
+type Encryption int
+
+// The values of Encryption.
+const (
+	EncryptionOff      Encryption = iota // as the session has it
+	EncryptionDesired                    // of clients that can
+	EncryptionRequired                   // who cannot is refused
+)
+
+// Interface is one of our addresses, as [MS-SMB2] 2.2.32.5 describes it.
+type Interface struct {
+	Index     uint32
+	Addr      netip.Addr
+	LinkSpeed uint64 // bits per second
+	RSS       bool
+}
+
+// ipcShare is the name of the share for named pipes.
+const ipcShare = "IPC$"
+
+// check reports every fault of a configuration at once.
+func (cfg *Config) check() error {
+	var faults []error
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	if _, ok := cfg.Backends[cfg.PipeBackend]; !ok && cfg.PipeBackend != "" {
+		fault("pipes: no backend %q", cfg.PipeBackend)
+	}
+	seen := map[string]bool{strings.ToLower(ipcShare): true}
+	for _, s := range cfg.Shares {
+		key := strings.ToLower(s.Name)
+		switch {
+		case s.Name == "" || strings.ContainsAny(s.Name, `\/`):
+			fault("share %q: not a share's name", s.Name)
+		case seen[key]:
+			fault("share %q: the name is taken", s.Name)
+		}
+		seen[key] = true
+		if _, ok := cfg.Backends[s.Backend]; !ok {
+			fault("share %q: no backend %q", s.Name, s.Backend)
+		}
+	}
+	return errors.Join(faults...)
+}

@@ -1,0 +1,41 @@
+// Package demux joins the client side (session) to the backends: the table of commands, one
+// file per command, and what must be known to relay each.
+//
+// # The way of a request
+//
+//	session reader -> row of the table -> Run -> op: the client's frame, its FileId rewritten
+//	    -> backend.Tree.Submit -> (smbd) -> op.Complete on the lane's reader
+//	    -> reply looked at, its FileIds rewritten -> Request.ReplyFrame -> client
+//
+// No goroutine and no copy of a payload on that way; an op is pooled. What must wait for more
+// than one answer (TREE_CONNECT, a lost backend's reconnection, a server-side copy whose
+// source is elsewhere) runs by Request.Go.
+//
+// # What is what
+//
+//	clientSession 1 --- n tree 1 --- n open      session.Session.Upper, session.TreeConnect.Upper
+//	                      |             |
+//	                      +- attachment-+        one tree connect at a backend, counted
+//
+// A tree has one attachment at a time. When its backend connection is lost, opens made through
+// it answer STATUS_UNEXPECTED_NETWORK_ERROR and the next CREATE attaches again.
+//
+// # Where to change what
+//
+//	which command needs what            commands.go
+//	a command                           its file
+//	an FSCTL, an information class      fsctl.go, query_info.go, set_info.go: allow-lists
+//	FileIds                             idmap.go, the only place where both kinds meet
+//	names                               names.go
+//	which backend                       routes.go
+//
+// # Who decides
+//
+// Share modes and byte-range locks are what the one backend of a share enforces; oplocks,
+// leases and durable handles are not granted. A read-only share is enforced here (read_only.go):
+// no request that could change something leaves for the backend.
+//
+// # Locks
+//
+// Demux.mu > tree.mu > clientSession.mu > open.mu; none is held over a call to session or backend.
+package demux

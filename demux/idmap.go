@@ -1,0 +1,162 @@
+package demux
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"smbproxy/demux/backend"
+	"smbproxy/internal/ntstatus"
+	"smbproxy/internal/smb2"
+	"smbproxy/session"
+)
+
+// This file is the only one where the FileIds of clients (smb2.FileID) and those of backends
+// (backend.FileID) meet. A client's id is looked up in its own session and nowhere else, so no
+// client can reach another's open, whatever it sends.
+
+// open is what a client has open ([MS-SMB2] 3.3.1.10, Open), and what stands for it at the
+// backend. Everything but what mu guards is fixed when it is made.
+type open struct {
+	id        smb2.FileID    // as the client knows it
+	fid       backend.FileID // as the backend knows it
+	at        *attachment    // through which it was opened; one reference is ours
+	tree      *tree
+	directory bool
+	access    smb2.AccessMask // as asked for
+	born      time.Time
+
+	mu        sync.Mutex // guards what follows
+	name      string     // normalised; a rename through this open changes it
+	resumeKey *resumeKey // asked for by FSCTL_SRV_REQUEST_RESUME_KEY; nil: not yet
+}
+
+// Name is the normalised name, as far as this open knows it.
+func (o *open) Name() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.name
+}
+
+// rename notes the new name.
+func (o *open) rename(name string) {
+	o.mu.Lock()
+	o.name = name
+	o.mu.Unlock()
+}
+
+// putBackendID writes the backend's id into a request on its way there.
+func (o *open) putBackendID(msg []byte, off int) { smb2.SetRawFileID(msg, off, o.fid.Wire()) }
+
+// putClientID writes the client's id into a reply on its way to the client.
+func (o *open) putClientID(msg []byte, off int) { smb2.SetRawFileID(msg, off, o.id) }
+
+// clientSession is the upper half of a session: Session.OpenTable of [MS-SMB2] 3.3.1.8.
+type clientSession struct {
+	session *session.Session
+	demux   *Demux
+
+	mu     sync.RWMutex     // guards what follows, and tree.closed
+	opens  map[uint64]*open // by FileId.Volatile
+	closed bool
+}
+
+// sessionOf finds or makes the upper half. Called by TREE_CONNECT, which may run several times
+// at once for one session.
+func (d *Demux) sessionOf(s *session.Session) *clientSession {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	cs, ok := s.Upper.(*clientSession)
+	if !ok {
+		cs = &clientSession{session: s, demux: d, opens: map[uint64]*open{}}
+		s.Upper = cs
+		d.sessions[cs] = struct{}{}
+	}
+	return cs
+}
+
+// add gives an open its id and enters it; the error is the status to answer where its tree or
+// session has gone meanwhile. The caller then closes it at the backend.
+func (cs *clientSession) add(o *open) error {
+	n := cs.demux.lastID.Add(1)
+	o.id = smb2.FileID{Persistent: cs.demux.nodeTag | n&(1<<48-1), Volatile: n}
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	switch {
+	case cs.closed:
+		return ntstatus.UserSessionDeleted
+	case o.tree.closed:
+		return ntstatus.NetworkNameDeleted
+	}
+	cs.opens[n] = o
+	return nil
+}
+
+// find looks up a client's id in its session, nil if there is no such open.
+func (cs *clientSession) find(id smb2.FileID) *open {
+	cs.mu.RLock()
+	o := cs.opens[id.Volatile]
+	cs.mu.RUnlock()
+	if o == nil || o.id != id {
+		return nil
+	}
+	return o
+}
+
+// remove takes an open out; false: somebody else has.
+func (cs *clientSession) remove(o *open) bool {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	if cs.opens[o.id.Volatile] != o {
+		return false
+	}
+	delete(cs.opens, o.id.Volatile)
+	return true
+}
+
+// takeTree takes out everything open through a tree, which can open nothing more.
+func (cs *clientSession) takeTree(t *tree) []*open {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	t.closed = true
+	var taken []*open
+	for n, o := range cs.opens {
+		if o.tree == t {
+			taken = append(taken, o)
+			delete(cs.opens, n)
+		}
+	}
+	return taken
+}
+
+// closeAll closes what is still open, for a session that ends.
+func (cs *clientSession) closeAll() {
+	cs.mu.Lock()
+	cs.closed = true
+	rest := slices.Collect(maps.Values(cs.opens))
+	clear(cs.opens)
+	cs.mu.Unlock()
+	for _, o := range rest {
+		closeAtBackend(o.at, o.fid)
+	}
+}
+
+// list is a snapshot of the opens.
+func (cs *clientSession) list() []*open {
+	cs.mu.RLock()
+	defer cs.mu.RUnlock()
+	return slices.Collect(maps.Values(cs.opens))
+}
+
+// openOf finds the open that a request names ([MS-SMB2] 3.3.5.2.11): of the request's session
+// and tree, else nil, and then the request has been failed.
+func openOf(r *session.Request) *open {
+	t := treeOf(r)
+	o := t.session.find(r.FileID)
+	if o == nil || o.tree != t {
+		r.Fail(ntstatus.FileClosed)
+		return nil
+	}
+	return o
+}

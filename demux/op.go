@@ -1,0 +1,148 @@
+package demux
+
+import (
+	"smbproxy/demux/backend"
+	"smbproxy/internal/ntstatus"
+	"smbproxy/internal/smb2"
+	"smbproxy/internal/transport"
+	"smbproxy/session"
+)
+
+// op is a request on its way to a backend and back. It lives in its session.Request's Upper and
+// is used again with it, which session allows only when no cancel function runs any more; so a
+// request costs no memory here once warm.
+type op struct {
+	call   backend.Call
+	req    *session.Request
+	at     *attachment
+	open   *open  // nil: none
+	limit  uint32 // bytes of payload that the reply may carry
+	finish finisher
+	create *creation // of CREATE
+	target string    // of a rename: the new name
+
+	cancelFunc func() // the method cancel, bound once
+}
+
+// finisher ends the request of an op with the backend's reply, which is borrowed, or with err
+// where there is none. After it has ended the request it must not touch the op: it may be in use
+// again.
+type finisher func(p *op, h *smb2.Header, reply *transport.Frame, err error)
+
+// opOf takes the request's op, as new.
+func opOf(r *session.Request) *op {
+	p, ok := r.Upper.(*op)
+	if !ok {
+		p = new(op)
+		p.cancelFunc = p.cancel
+		r.Upper = p
+	}
+	p.req, p.at, p.open, p.limit, p.finish, p.create, p.target = r, nil, nil, 0, nil, nil, ""
+	return p
+}
+
+// relay sends the client's own message to the backend, its FileId rewritten in place. payload is
+// what it costs in credits: the larger of what goes there and what may come back.
+func relay(r *session.Request, o *open, payload uint32, finish finisher) {
+	p := prepareRelay(r, o, payload, finish)
+	p.at.Submit(&p.call)
+}
+
+// relayWaiting is relay for what may wait at the backend for long: CANCEL reaches it before the
+// backend has said that it waits.
+func relayWaiting(r *session.Request, o *open, payload uint32, finish finisher) {
+	p := prepareRelay(r, o, payload, finish)
+	r.OnCancel(p.cancelFunc)
+	p.at.Submit(&p.call)
+}
+
+// prepareRelay makes the op of relay. The frame may be borrowed: a lane that has to wait with it
+// detaches it.
+func prepareRelay(r *session.Request, o *open, payload uint32, finish finisher) *op {
+	p := opOf(r)
+	p.open, p.at = o, o.at
+	f := r.Frame()
+	msg := f.Bytes()
+	scrub(msg)
+	o.putBackendID(msg, r.Command().FileIDOffset)
+	f.Retain() // Submit takes a reference over; the request releases its own
+	p.prepare(f, payload, finish)
+	return p
+}
+
+// send sends a message that was made here, which the lane owns from now on. The op may have ended
+// when it returns.
+func (p *op) send(f *transport.Frame, payload uint32, finish finisher) {
+	p.prepare(f, payload, finish)
+	p.at.Submit(&p.call)
+}
+
+// prepare fills in the call.
+func (p *op) prepare(f *transport.Frame, payload uint32, finish finisher) {
+	p.limit, p.finish = payload, finish
+	p.call = backend.Call{Frame: f, CreditCharge: smb2.CreditCharge(int(payload)), Done: p}
+}
+
+// scrub takes out of a client's header what is between it and us: flags (there are no DFS paths
+// and no replays behind us), channel sequence, compound. Ids, credits and signature are the lane's.
+func scrub(msg []byte) {
+	smb2.SetRawStatus(msg, 0)
+	smb2.SetRawFlags(msg, 0)
+	smb2.SetRawNextCommand(msg, 0)
+	smb2.SetRawProcessID(msg, 0)
+}
+
+// newRequest makes a request of our own.
+func newRequest(cmd smb2.Command, body smb2.Body, size int) *transport.Frame {
+	f := transport.NewFrame(smb2.HeaderSize + size)
+	h := smb2.Header{Command: cmd}
+	f.SetBytes(body.Append(h.Append(f.Bytes())))
+	return f
+}
+
+// Pending tells the client that the backend takes its time (backend.Completion).
+func (p *op) Pending(*backend.Call) { p.req.Pending(p.cancelFunc) }
+
+// cancel passes CANCEL on. The backend then ends the request.
+func (p *op) cancel() { p.at.Cancel(&p.call) }
+
+// Complete ends the request (backend.Completion).
+func (p *op) Complete(_ *backend.Call, h *smb2.Header, reply *transport.Frame, err error) {
+	p.finish(p, h, reply, err)
+}
+
+// lost ends a request whose backend is gone: STATUS_UNEXPECTED_NETWORK_ERROR, or what err says.
+func (p *op) lost(err error) {
+	p.req.SetFault(session.FaultBackend)
+	p.req.FailErr(err)
+}
+
+// broken ends a request that a backend has answered with something that is no answer.
+func (p *op) broken(err error) {
+	p.req.Connection.Log().Error("malformed reply of a backend", "command", p.req.Header.Command.String(), "err", err)
+	p.lost(ntstatus.UnexpectedNetworkError)
+}
+
+// closeCall is a CLOSE of our own that nobody waits for.
+type closeCall struct {
+	call backend.Call
+	at   *attachment
+}
+
+// closeAtBackend closes a handle whose client does not ask for it any more, and gives its
+// reference to the attachment back when the backend has done so.
+func closeAtBackend(at *attachment, fid backend.FileID) {
+	f := newRequest(smb2.CommandClose, &smb2.CloseRequest{FileID: fid.Wire()}, 24)
+	c := &closeCall{at: at}
+	c.call = backend.Call{Frame: f, CreditCharge: 1, Done: c}
+	at.Submit(&c.call)
+}
+
+// Pending is nothing to wait for (backend.Completion).
+func (c *closeCall) Pending(*backend.Call) {}
+
+// Complete gives back what the call held; an error means that the handle has gone with its
+// connection (backend.Completion).
+func (c *closeCall) Complete(*backend.Call, *smb2.Header, *transport.Frame, error) {
+	c.at.drop()
+}

@@ -1,0 +1,24 @@
+package demux
+
+import (
+	"smbproxy/internal/smb2"
+	"smbproxy/session"
+)
+
+// read serves READ ([MS-SMB2] 3.3.5.12): the hot path. The reply is the backend's frame.
+func read(r *session.Request) {
+	o := openOf(r)
+	if o == nil {
+		return
+	}
+	var m smb2.ReadRequest
+	if err := m.Decode(r.Message()); err != nil {
+		r.FailErr(err)
+		return
+	}
+	if o.tree.pipes {
+		relayWaiting(r, o, m.Length, pass)
+		return
+	}
+	relay(r, o, m.Length, pass)
+}

@@ -1,0 +1,144 @@
+package demux
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"smbproxy/demux/backend"
+	"smbproxy/internal/ntstatus"
+	"smbproxy/session"
+)
+
+// tree is the upper half of a tree connect: a share in use by a session, and the backend's
+// tree that stands behind it.
+type tree struct {
+	demux    *Demux
+	session  *clientSession
+	connect  *session.TreeConnect // set before the client learns the TreeId
+	share    *Share               // as it was when the tree was connected
+	user     string               // at the backend
+	readOnly bool
+	pipes    bool // IPC$
+	born     time.Time
+
+	closed bool // guarded by session.mu: nothing more can be opened
+
+	mu sync.Mutex  // guards at
+	at *attachment // nil once the tree is closed
+}
+
+// attachment is one tree connect at a backend. The tree holds one reference while it uses it,
+// every open made through it one, and every CREATE in flight.
+type attachment struct {
+	*backend.Tree
+	pool *backend.Pool
+	refs atomic.Int64
+}
+
+// newAttachment takes over a tree, with so many references.
+func newAttachment(pool *backend.Pool, t *backend.Tree, refs int64) *attachment {
+	a := &attachment{Tree: t, pool: pool}
+	a.refs.Store(refs)
+	return a
+}
+
+// besides says whether handles of both lie in one backend session, where smbd finds one by the
+// other.
+func (a *attachment) besides(b *attachment) bool {
+	return a.pool == b.pool && a.Lane() == b.Lane() && a.SessionID() == b.SessionID() && a.Alive() && b.Alive()
+}
+
+// drop gives a reference back.
+func (a *attachment) drop() {
+	if a.refs.Add(-1) == 0 {
+		a.Release()
+	}
+}
+
+// treeOf is the tree that a request runs on; its row needs one.
+func treeOf(r *session.Request) *tree { return r.Tree.Upper.(*tree) }
+
+// attached returns the attachment with a reference for the caller, or nil if it is lost and
+// attach must be asked, which blocks.
+func (t *tree) attached() *attachment {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.at == nil || !t.at.Alive() {
+		return nil
+	}
+	t.at.refs.Add(1)
+	return t.at
+}
+
+// attach connects to the share at its backend, as the tree's user, and returns the attachment
+// with a reference for the caller. Of several that run at once the first to be there is kept.
+func (t *tree) attach(ctx context.Context) (*attachment, error) {
+	routes := t.demux.routes.Load()
+	share := routes.share(t.share.Name)
+	if share == nil {
+		return nil, fmt.Errorf("share %q: %w", t.share.Name, ntstatus.NetworkNameDeleted)
+	}
+	pool := routes.pool(share)
+	bt, err := pool.Connect(ctx, t.user, share.BackendShare, affinity(t.session.session))
+	if err != nil {
+		return nil, fmt.Errorf("share %q: %w", share.Name, err)
+	}
+	a := newAttachment(pool, bt, 2)
+	t.session.mu.RLock()
+	closed := t.closed
+	t.session.mu.RUnlock()
+	t.mu.Lock()
+	old := t.at
+	switch {
+	case closed:
+		t.mu.Unlock()
+		bt.Release()
+		return nil, ntstatus.NetworkNameDeleted
+	case old != nil && old.Alive():
+		old.refs.Add(1)
+		t.mu.Unlock()
+		bt.Release()
+		return old, nil
+	}
+	t.at = a
+	t.mu.Unlock()
+	if old != nil {
+		old.drop()
+	}
+	return a, nil
+}
+
+// close ends the tree: what is open through it is closed at the backend, whose tree then goes
+// back to its pool.
+func (t *tree) close() {
+	for _, o := range t.session.takeTree(t) {
+		closeAtBackend(o.at, o.fid)
+	}
+	t.mu.Lock()
+	a := t.at
+	t.at = nil
+	t.mu.Unlock()
+	if a != nil {
+		a.drop()
+	}
+}
+
+// present says whether the share is still configured; a tree of one that is gone opens nothing
+// more.
+func (t *tree) present() bool { return t.demux.routes.Load().share(t.share.Name) != nil }
+
+// connectError is what a client is told when a backend would not connect a share: its own
+// status where it gave one, else what Windows answers for a share whose storage is away.
+func connectError(err error) ntstatus.Status {
+	switch {
+	case errors.Is(err, context.Canceled):
+		return ntstatus.Cancelled
+	case errors.Is(err, ntstatus.NoSuchUser):
+		return ntstatus.AccessDenied
+	}
+	return ntstatus.From(err)
+}

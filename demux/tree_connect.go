@@ -1,0 +1,112 @@
+package demux
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"time"
+
+	"smbproxy/acl"
+	"smbproxy/internal/ntstatus"
+	"smbproxy/internal/smb2"
+	"smbproxy/session"
+)
+
+// treeConnect serves TREE_CONNECT ([MS-SMB2] 3.3.5.7). It asks the system's user database and
+// the backend, both of which may block.
+func (d *Demux) treeConnect(r *session.Request) {
+	var m smb2.TreeConnectRequest
+	if err := m.Decode(r.Message()); err != nil {
+		r.FailErr(err)
+		return
+	}
+	name, ok := shareName(m.Path)
+	if !ok {
+		r.Fail(ntstatus.BadNetworkName)
+		return
+	}
+	r.Go(func(ctx context.Context) { d.connectShare(ctx, r, name) })
+}
+
+// connectShare is treeConnect's blocking part.
+func (d *Demux) connectShare(ctx context.Context, r *session.Request, name string) {
+	routes := d.routes.Load()
+	log := r.Connection.Log().With("share", name, "user", r.Session.Identity().User)
+	share := routes.share(name)
+	if share == nil {
+		log.Info("no such share")
+		r.Fail(ntstatus.BadNetworkName)
+		return
+	}
+	user, encrypt, err := d.admit(r, routes, share)
+	if err != nil {
+		log.Warn("share refused", "err", err)
+		r.Fail(ntstatus.AccessDenied)
+		return
+	}
+	t := &tree{
+		demux: d, session: d.sessionOf(r.Session), share: share, user: user,
+		readOnly: share.Policy.ReadOnly, pipes: share.Name == ipcShare, born: time.Now(),
+	}
+	at, err := t.attach(ctx)
+	if err != nil {
+		log.Warn("backend did not connect the share", "backend", share.Backend, "backend_user", user, "err", err)
+		r.SetFault(session.FaultBackend)
+		r.Fail(connectError(err))
+		return
+	}
+	defer at.drop()
+	if t.connect, err = r.Session.AddTree(share.Name, encrypt, t); err != nil {
+		t.close()
+		r.FailErr(err)
+		return
+	}
+	r.SetTree(t.connect)
+	r.Reply(ntstatus.Success, t.connectResponse(at, encrypt))
+}
+
+// admit says as whom the backend shall see the session and whether the tree's messages are
+// sealed; an error is why the share is not for this client.
+func (d *Demux) admit(r *session.Request, routes *routes, share *Share) (user string, encrypt bool, err error) {
+	id := r.Session.Identity()
+	user, ok := routes.user(id, share)
+	if !ok {
+		return "", false, &acl.Denied{Parameter: "guest ok", Subject: acl.Subject{User: id.User}}
+	}
+	subject := acl.Subject{User: user, Domain: id.Domain, Addr: remoteAddr(r.Connection.RemoteAddr())}
+	if err := share.Policy.Admit(subject, routes.lookup()); err != nil {
+		return "", false, err
+	}
+	encrypt = share.Encrypt != EncryptionOff && r.Session.CanEncrypt()
+	if share.Encrypt == EncryptionRequired && !encrypt {
+		// [MS-SMB2] 3.3.5.7: STATUS_ACCESS_DENIED where the client cannot.
+		return "", false, &acl.Denied{Parameter: "server smb encrypt", Subject: subject}
+	}
+	return user, encrypt, nil
+}
+
+// connectResponse tells the client what it has got. Capabilities and flags are ours to give,
+// the rights are the backend's.
+func (t *tree) connectResponse(at *attachment, encrypt bool) *smb2.TreeConnectResponse {
+	m := &smb2.TreeConnectResponse{ShareType: smb2.ShareTypeDisk, MaximalAccess: at.MaximalAccess()}
+	if t.pipes {
+		// Samba: a pipe share is not cached and has this access (4.17).
+		m.ShareType, m.ShareFlags = smb2.ShareTypePipe, smb2.ShareFlagNoCaching
+	}
+	if encrypt {
+		m.ShareFlags |= smb2.ShareFlagEncryptData
+	}
+	if t.readOnly {
+		m.MaximalAccess &^= writeAccess
+	}
+	return m
+}
+
+// remoteAddr is the address of a connection, the zero address where there is none.
+func remoteAddr(a net.Addr) netip.Addr {
+	p, err := netip.ParseAddrPort(a.String())
+	if err != nil {
+		return netip.Addr{}
+	}
+	return p.Addr()
+}
