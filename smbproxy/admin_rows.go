@@ -1,0 +1,145 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"smbproxy/demux/backend"
+	"smbproxy/internal/smb2"
+)
+
+// status is what `smbproxy status` shows (adminSource).
+func (n *node) status() statusReply {
+	now := n.current.Load()
+	reply := statusReply{
+		Version: versionString(), PID: os.Getpid(), ServerName: now.cfg.Global.NetBIOSName, ServerGUID: formatGUID(n.guid), Started: n.started,
+		Config: n.configFile, ConfigLoaded: now.at, Listening: n.listeners.addresses(), Draining: n.draining.Load(),
+		Connections: len(n.sessions.Connections()), Sessions: len(n.sessions.Sessions()), Trees: len(n.demux.Trees()), Opens: len(n.demux.Opens()),
+		Backends: []backendStatus{}, Shares: []shareStatus{},
+	}
+	if faults := n.faults.Load(); faults != nil {
+		reply.ReloadFaults = *faults
+	}
+	for _, w := range flatten(n.auth.Load().Fault()) {
+		reply.Warnings = append(reply.Warnings, w.Error())
+	}
+	pools := n.pools.status()
+	for _, b := range now.cfg.Backends {
+		row := summary(pools[b.Name])
+		row.Name, row.Address, row.Shares = b.Name, b.Address, sharesOf(now.cfg, b)
+		reply.Backends = append(reply.Backends, row)
+	}
+	for _, s := range now.cfg.Shares {
+		if s.Available {
+			reply.Shares = append(reply.Shares, shareStatus{Name: s.Name, Backend: s.Backend, ReadOnly: s.ReadOnly})
+		}
+	}
+	return reply
+}
+
+// summary adds up the lanes of a backend.
+func summary(st backend.Status) (row backendStatus) {
+	if st.Down != nil {
+		row.Down = st.Down.Error()
+	}
+	for _, lane := range st.Lanes {
+		if lane.Connected {
+			row.Lanes++
+		}
+		row.Clients += lane.Clients
+		row.Opens += lane.Opens
+	}
+	return row
+}
+
+// sharesOf counts the shares that a backend serves.
+func sharesOf(cfg *Config, b *Backend) (count int) {
+	for _, s := range cfg.Shares {
+		if s.Available && s.Backend == b.Name {
+			count++
+		}
+	}
+	return count
+}
+
+// sessionRows is what `smbproxy sessions` shows (adminSource).
+func (n *node) sessionRows() []sessionRow {
+	shares := map[uint64][]string{}
+	for _, t := range n.demux.Trees() {
+		if !slices.Contains(shares[t.SessionID], t.Share) {
+			shares[t.SessionID] = append(shares[t.SessionID], t.Share)
+		}
+	}
+	rows := []sessionRow{}
+	for _, s := range n.sessions.Sessions() {
+		row := sessionRow{
+			ID: hexID(s.ID), User: s.User, Domain: s.Domain, Guest: s.Guest, Client: s.Client, Dialect: s.Dialect, Signing: s.Signing,
+			Encryption: s.Encryption, Connected: s.Since, Channels: len(s.Connections), Shares: shares[s.ID],
+		}
+		if s.Anonymous {
+			row.User = "(anonymous)"
+		}
+		if row.Shares == nil {
+			row.Shares = []string{}
+		}
+		slices.Sort(row.Shares)
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// openRows is what `smbproxy opens` shows (adminSource).
+func (n *node) openRows() []openRow {
+	clients := map[uint64]string{}
+	for _, s := range n.sessions.Sessions() {
+		clients[s.ID] = s.Client
+	}
+	rows := []openRow{}
+	for _, o := range n.demux.Opens() {
+		rows = append(rows, openRow{
+			ID: hexID(o.FileID), Session: hexID(o.SessionID), User: o.User, Client: clients[o.SessionID], Share: o.Share,
+			Name: cmp.Or(o.Path, `\`), Directory: o.Directory, Access: accessWord(o.Access), AccessMask: fmt.Sprintf("0x%08x", uint32(o.Access)),
+			Backend: o.Backend, Opened: o.Since,
+		})
+	}
+	return rows
+}
+
+// hexID writes an id as logs and captures do.
+func hexID(id uint64) string { return fmt.Sprintf("0x%x", id) }
+
+// accessWord says what an access mask is good for, in few letters: r reads data, w writes it, d
+// deletes, - none of them (attributes only).
+func accessWord(a smb2.AccessMask) string {
+	var out strings.Builder
+	for _, bit := range []struct {
+		mask smb2.AccessMask
+		word string
+	}{
+		{smb2.FileReadData | smb2.GenericRead | smb2.GenericAll | smb2.MaximumAllowed, "r"},
+		{smb2.FileWriteData | smb2.FileAppendData | smb2.GenericWrite | smb2.GenericAll | smb2.MaximumAllowed, "w"},
+		{smb2.Delete | smb2.GenericAll | smb2.MaximumAllowed, "d"},
+	} {
+		if a&bit.mask != 0 {
+			out.WriteString(bit.word)
+		}
+	}
+	return cmp.Or(out.String(), "-")
+}
+
+// addGauges registers what is asked for when Prometheus looks.
+func (n *node) addGauges() {
+	n.metrics.gauge("smbproxy_client_connections", "Connections of clients.", func() float64 { return float64(len(n.sessions.Connections())) })
+	n.metrics.gauge("smbproxy_client_sessions", "Authenticated sessions of clients.", func() float64 { return float64(len(n.sessions.Sessions())) })
+	n.metrics.gauge("smbproxy_opens", "Files and directories that clients have open.", func() float64 { return float64(len(n.demux.Opens())) })
+	n.metrics.gauge("smbproxy_secrets_faulty", "1: the password file or the clients' keytab, as it is on disk now, cannot be used; the last good content is.", func() float64 {
+		if n.auth.Load().Fault() != nil {
+			return 1
+		}
+		return 0
+	})
+	n.metrics.registry.MustRegister(backendCollector{n.pools})
+}

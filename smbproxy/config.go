@@ -1,0 +1,133 @@
+package main
+
+import (
+	"time"
+
+	"smbproxy/internal/smbconf"
+)
+
+// Config is one configuration whose every value is set: by the file, by [global] for the
+// shares, or by the default of the table. A Config is never changed once load returned it;
+// a reload makes another.
+type Config struct {
+	File     string
+	Global   Global
+	Backends []*Backend // in the order of the file
+	Shares   []*Share   // in the order of the file
+
+	// origin says where a value was set, for testparm -v: section key, NUL, parameter name.
+	// Absent: the default.
+	origin map[string]smbconf.Position
+}
+
+// Global is the [global] section. Field comments are the help texts of the table.
+type Global struct {
+	ServerString string
+	NetBIOSName  string
+	Workgroup    string
+	Realm        string
+	DNSHostname  string
+	MachineSID   string
+
+	Interfaces     []string
+	Ports          []int
+	AdminSocket    string
+	MetricsAddress string
+
+	PassdbFile        string
+	NTLMAuth          string
+	NTLMHelper        []string
+	NTLMHelpers       int
+	KeytabFile        string
+	MapToGuest        string
+	GuestAccount      string
+	RestrictAnonymous int
+	MinimumUID        int
+
+	MinProtocol          string
+	MaxProtocol          string
+	Signing              string
+	Encryption           string
+	SigningAlgorithms    []string
+	EncryptionAlgorithms []string
+	MaxCredits           int
+	MaxRead              int64
+	MaxWrite             int64
+	MaxTransact          int64
+
+	MaxConnections           int
+	MaxConnectionsPerAddress int
+	AuthenticationTimeout    time.Duration
+	UnauthenticatedFrame     int64
+	HostsAllow               []string
+	HostsDeny                []string
+
+	StateDirectory string
+	DrainTimeout   time.Duration
+	LogLevel       string
+	LogFormat      string
+}
+
+// Backend is one [backend:NAME] section.
+type Backend struct {
+	Name string
+	smbconf.Position
+
+	Address              string // host:port
+	Role                 []string
+	KeytabFile           string
+	ServicePrincipal     string
+	Realm                string
+	Encryption           string
+	SigningAlgorithms    []string
+	EncryptionAlgorithms []string
+	Lanes                int
+	ConnectTimeout       time.Duration
+
+	// What only the backend's own smb.conf is told.
+	HostsAllow   []string
+	ValidUsers   []string
+	VFSObjects   []string
+	MaxOpenFiles int
+	SmbdOptions  []SmbdOption
+}
+
+// Share is one section of any other name.
+type Share struct {
+	Name string
+	smbconf.Position
+
+	Backend      string
+	Path         string
+	BackendShare string
+	Comment      string
+	Available    bool
+	Browseable   bool
+	ReadOnly     bool
+	GuestOK      bool
+	ValidUsers   []string
+	InvalidUsers []string
+	HostsAllow   []string
+	HostsDeny    []string
+	Encryption   string
+	Volume       string
+	VolumeSerial uint32
+	SmbdOptions  []SmbdOption
+}
+
+// SmbdOption is a line that goes into the backend's smb.conf as it is: "smbd:NAME = VALUE".
+type SmbdOption struct {
+	Name  string
+	Value string
+	smbconf.Position
+}
+
+// backend finds a backend by its name, nil if there is none. Names compare as section names do.
+func (c *Config) backend(name string) *Backend {
+	for _, b := range c.Backends {
+		if smbconf.SectionKey(b.Name) == smbconf.SectionKey(name) {
+			return b
+		}
+	}
+	return nil
+}

@@ -1,0 +1,51 @@
+package main
+
+import "time"
+
+// backendParameters is [backend:NAME]: one stock smbd.
+var backendParameters = []parameter{
+	{name: "address", kind: inBackend, group: "Backends", own: true, required: true, example: "192.0.2.21",
+		help:  "Where the backend listens: host or host:port, port 445 where none is given.",
+		value: func(t target) value { return hostPort(&t.backend.Address, "445") }},
+	{name: "role", kind: inBackend, group: "Backends", own: true, def: "mds, ost",
+		help:  "What the backend serves: `mds` names, `ost` file data.",
+		value: func(t target) value { return words(&t.backend.Role, "mds", "ost") }},
+	{name: "dedicated keytab file", kind: inBackend, group: "Backends", synonyms: []string{"keytab"}, dynamic: "`state directory`/NAME.keytab",
+		help:  "The key that smbproxy shares with this backend, made by `smbproxy backend keytab NAME`. Whoever can read it is every user on the backend's files: mode 0600, and a key of its own for every backend.",
+		value: func(t target) value { return textThatBecomes(&t.backend.KeytabFile, "path", parseKeytabPath) }},
+	{name: "service principal", kind: inBackend, group: "Backends", own: true, dynamic: "cifs/NAME",
+		help:  "The Kerberos name of the backend, without the realm.",
+		value: func(t target) value { return textThat(&t.backend.ServicePrincipal, "principal", checkPrincipal) }},
+	{name: "realm", kind: inBackend, group: "Backends", def: "SMBPROXY.INTERNAL",
+		help:  "The realm of the tickets that smbproxy makes for this backend. No KDC knows it.",
+		value: func(t target) value { return textThatBecomes(&t.backend.Realm, "realm", parseRealm) }},
+	{name: "client smb encrypt", kind: inBackend, group: "Backends", def: "off",
+		help: "Whether the connections to this backend are encrypted. They are signed in any case.",
+		value: func(t target) value {
+			return word(&t.backend.Encryption, map[string]string{"default": "off", "no": "off", "disabled": "off", "mandatory": "required", "yes": "required"}, "off", "required")
+		}},
+	{name: "client smb3 signing algorithms", kind: inBackend, group: "Backends", def: "AES-128-GMAC, AES-128-CMAC, HMAC-SHA256",
+		help:  "Signing algorithms towards this backend, the best first.",
+		value: func(t target) value { return words(&t.backend.SigningAlgorithms, signingAlgorithms...) }},
+	{name: "client smb3 encryption algorithms", kind: inBackend, group: "Backends", def: "AES-128-GCM, AES-128-CCM, AES-256-GCM, AES-256-CCM",
+		help:  "Ciphers towards this backend, the best first.",
+		value: func(t target) value { return words(&t.backend.EncryptionAlgorithms, encryptionAlgorithms...) }},
+	{name: "lanes", kind: inBackend, group: "Backends", own: true, def: "4",
+		help:  "How many connections to this backend all clients share. Each is one smbd process.",
+		value: func(t target) value { return number(&t.backend.Lanes, 1, 64) }},
+	{name: "connect timeout", kind: inBackend, group: "Backends", own: true, def: "5s",
+		help:  "How long to wait for a connection to this backend.",
+		value: func(t target) value { return seconds(&t.backend.ConnectTimeout, 100*time.Millisecond, 5*time.Minute) }},
+	{name: "hosts allow", kind: inBackend, group: "Backends", synonyms: []string{"allow hosts"}, dynamic: "the addresses in `interfaces`; 127. for a backend on a loopback address", example: "192.0.2.10",
+		help:  "For the backend's smb.conf: the addresses of the smbproxy nodes, which alone may connect.",
+		value: func(t target) value { return list(&t.backend.HostsAllow) }},
+	{name: "valid users", kind: inBackend, group: "Backends", example: "+smbusers",
+		help:  "For the backend's smb.conf: who may be served at all, whatever ticket is shown. A group with all users of the shares is a good second lock.",
+		value: func(t target) value { return list(&t.backend.ValidUsers) }},
+	{name: "vfs objects", kind: inBackend, group: "Backends", def: "acl_xattr, streams_xattr",
+		help:  "For the backend's smb.conf: the VFS modules. The default keeps Windows ACLs and alternate data streams in extended attributes.",
+		value: func(t target) value { return list(&t.backend.VFSObjects) }},
+	{name: "max open files", kind: inBackend, group: "Backends", def: "59000",
+		help:  "For the backend's smb.conf: open files of one lane. smbd has 16-bit file numbers, and raises its own limit of file descriptors to this.",
+		value: func(t target) value { return number(&t.backend.MaxOpenFiles, 1000, 65000) }},
+}
