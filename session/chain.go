@@ -231,6 +231,7 @@ func (ch *chain) finish() {
 	if ch.owned {
 		ch.frame.Release()
 	}
+	ch.conn.requestEnded()
 	*ch = chain{parts: ch.parts[:0]}
 	chains.Put(ch)
 }

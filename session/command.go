@@ -27,7 +27,7 @@ const (
 // Command is one row of the table of commands: preconditions as data, and what to run.
 type Command struct {
 	Name          string
-	StructureSize uint16 // of the request's body; a wrong one is STATUS_INVALID_PARAMETER
+	StructureSize uint16 // of the request's body; a wrong one is STATUS_INVALID_PARAMETER; 0: Run looks itself
 	Needs         Needs
 	FileIDOffset  int // of the FileId in the request, from the header's start; 0: none
 	// Run answers the request. It must not block, and ends the request sooner or later, on any

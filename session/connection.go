@@ -37,6 +37,8 @@ type Connection struct {
 	window    window     // CommandSequenceWindow
 	lastAsync atomic.Uint64
 	readGate  readGate
+	inflight  atomic.Int32 // requests not yet ended
+	leaving   atomic.Bool  // close when inflight is 0
 
 	mu            sync.Mutex // guards all below
 	closed        bool
@@ -123,6 +125,22 @@ func (c *Connection) terminate(err error) {
 	c.cancel(err)
 	if cerr := c.tc.Close(); cerr != nil {
 		c.log.Debug("closing the socket", "err", cerr)
+	}
+}
+
+// leave ends the connection as soon as no request is being worked on. Those that only wait are cancelled.
+func (c *Connection) leave() {
+	c.leaving.Store(true)
+	c.cancelWhere(nil)
+	if c.inflight.Load() == 0 {
+		c.tc.CloseAfterFlush()
+	}
+}
+
+// requestEnded counts a request whose reply has been sent.
+func (c *Connection) requestEnded() {
+	if c.inflight.Add(-1) == 0 && c.leaving.Load() {
+		c.tc.CloseAfterFlush()
 	}
 }
 

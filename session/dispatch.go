@@ -221,10 +221,9 @@ func (r *Request) findTree() ntstatus.Status {
 func (r *Request) checkBody() ntstatus.Status {
 	msg, row := r.Message(), r.row
 	// StructureSize counts one byte of a variable part where it is odd; that byte need not be there.
-	if len(msg) < smb2.HeaderSize+int(row.StructureSize&^1) || le.Uint16(msg[smb2.HeaderSize:]) != row.StructureSize {
-		if r.Header.Command != smb2.CommandOplockBreak { // one command with two bodies; its row decodes both
-			return ntstatus.InvalidParameter
-		}
+	if row.StructureSize != 0 &&
+		(len(msg) < smb2.HeaderSize+int(row.StructureSize&^1) || le.Uint16(msg[smb2.HeaderSize:]) != row.StructureSize) {
+		return ntstatus.InvalidParameter
 	}
 	if st := r.checkPayload(msg); st != ntstatus.Success {
 		return st

@@ -12,8 +12,8 @@ import (
 // than 2.0.2 is told 0x02FF and negotiates again, one that does not gets 2.0.2. Clients of SMB1 only are told that no
 // dialect fits ([MS-CIFS] 3.3.5.43) and dropped, and so is every other SMB1 message, without an answer.
 func (c *Connection) negotiateSMB1(b []byte) error {
-	offered, err := smb1Dialects(b)
-	if err != nil {
+	var m smb2.SMB1NegotiateRequest
+	if err := m.Decode(b); err != nil {
 		return violation("SMB1: %v", err)
 	}
 	if c.neg.done || !c.window.consume(0, 1) {
@@ -21,13 +21,13 @@ func (c *Connection) negotiateSMB1(b []byte) error {
 	}
 	neg := negotiated{}
 	switch {
-	case c.cfg.MaxDialect >= smb2.Dialect210 && slices.Contains(offered, smb1DialectWildcard):
+	case c.cfg.MaxDialect >= smb2.Dialect210 && slices.Contains(m.Dialects, smb1DialectWildcard):
 		neg.dialect = smb2.DialectWildcard
-	case c.cfg.MinDialect <= smb2.Dialect202 && slices.Contains(offered, smb1Dialect202):
+	case c.cfg.MinDialect <= smb2.Dialect202 && slices.Contains(m.Dialects, smb1Dialect202):
 		neg.dialect = smb2.Dialect202
 		neg.done = true
 	default:
-		c.refuseSMB1(b, offered)
+		c.refuseSMB1(b, m.Dialects)
 		return nil
 	}
 	c.settle(&neg)
@@ -59,4 +59,25 @@ func (c *Connection) refuseSMB1(msg []byte, offered []string) {
 	f.SetBytes(appendSMB1Refusal(f.Bytes(), msg))
 	c.sendSealed(f, nil)
 	c.tc.CloseAfterFlush()
+}
+
+// The two dialects of the multi-protocol NEGOTIATE that mean SMB2 ([MS-SMB2] 3.3.5.3).
+const (
+	smb1Dialect202      = "SMB 2.002"
+	smb1DialectWildcard = "SMB 2.???"
+)
+
+// What little of [MS-CIFS] 2.2.3.1 and 2.2.4.52.2 the refusal needs.
+const (
+	smb1HeaderSize = 32
+	smb1FlagReply  = 0x80
+)
+
+// appendSMB1Refusal appends the response to msg that says that no dialect fits: WordCount 1, DialectIndex 0xFFFF.
+func appendSMB1Refusal(dst, msg []byte) []byte {
+	start := len(dst)
+	dst = append(dst, msg[:smb1HeaderSize]...)
+	clear(dst[start+5 : start+9]) // Status
+	dst[start+9] |= smb1FlagReply
+	return append(dst, 1, 0xFF, 0xFF, 0, 0)
 }

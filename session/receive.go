@@ -45,6 +45,7 @@ func (c *Connection) receive(f *transport.Frame) error {
 func (c *Connection) receiveCompound(f *transport.Frame) error {
 	ch := chains.Get().(*chain)
 	ch.conn, ch.frame = c, f
+	c.inflight.Add(1)
 	off := 0
 	err := transport.SplitCompound(f.Bytes(), func(msg []byte, _ bool) error {
 		var h smb2.Header

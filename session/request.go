@@ -72,6 +72,7 @@ func newRequest(c *Connection, frame *transport.Frame, off, end int) *Request {
 	r.last, r.ended, r.asyncID = true, false, 0
 	r.start = c.cfg.Now()
 	r.refs.Store(2)
+	c.inflight.Add(1)
 	return r
 }
 
@@ -81,6 +82,7 @@ func (r *Request) release() {
 	if r.refs.Add(-1) != 0 {
 		return
 	}
+	r.Connection.requestEnded()
 	if r.owned {
 		r.frame.Release()
 	}

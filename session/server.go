@@ -183,8 +183,9 @@ func (s *Server) checkIdleLocked() {
 	}
 }
 
-// Shutdown stops accepting, waits until the clients have left or ctx ends, and then drops the
-// connections that remain. It waits for all of them and returns ctx's error if some had to be dropped.
+// Shutdown stops accepting and lets the clients go: an idle connection at once, a busy one after its last reply,
+// where what only waits is cancelled and does not count; when ctx ends, whatever is left. It waits for all of them and
+// returns ctx's error if some had to be dropped.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	s.draining = true
@@ -193,6 +194,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	s.checkIdleLocked()
 	s.mu.Unlock()
+	for _, c := range s.snapshot() {
+		c.leave()
+	}
 	select {
 	case <-s.idle:
 		return nil
@@ -203,6 +207,18 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	<-s.idle
 	return context.Cause(ctx)
+}
+
+// Counts tells how many connections and authenticated sessions there are, cheaply.
+func (s *Server) Counts() (connections, sessions int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, sess := range s.sessions {
+		if sess.authenticated() {
+			sessions++
+		}
+	}
+	return len(s.conns), sessions
 }
 
 // snapshot is the list of connections at this moment.

@@ -7,10 +7,6 @@ import (
 	"smbproxy/session/auth"
 )
 
-// statusRequestOutOfSequence is what Samba answers to a binding of a session that signs with GMAC on a connection that
-// does not.
-const statusRequestOutOfSequence ntstatus.Status = 0xC000042A
-
 // bindChannel finds the session of a SESSION_SETUP with SMB2_SESSION_FLAG_BINDING ([MS-SMB2] 3.3.5.5) and enters
 // the connection as a channel that is not ready yet.
 //
@@ -49,7 +45,7 @@ func (c *Connection) mayBind(r *Request, sess *Session) ntstatus.Status {
 	const gmac = crypto.SigningAESGMAC
 	switch {
 	case sess.signingAlg == gmac && c.neg.signing != gmac:
-		return statusRequestOutOfSequence
+		return ntstatus.RequestOutOfSequence
 	case c.neg.signing == gmac && sess.signingAlg != gmac:
 		return ntstatus.NotSupported
 	case c.neg.dialect < smb2.Dialect300 || !c.cfg.MultiChannel:
