@@ -27,10 +27,11 @@ var allowed = map[string][]string{
 	"internal/rawsmb": {"internal/transport", "crypto", "internal/smb2", "internal/ntstatus"},
 	"internal/lab":    {"internal/rawsmb", "internal/smb2", "internal/ntstatus", "internal/smbconf"},
 	"internal/demo":   {"internal/lab"},
+	"internal/e2e":    {"internal/lab", "internal/rawsmb", "internal/smb2", "internal/ntstatus"},
 }
 
 // forTests are packages that only tests and other packages for tests may import.
-var forTests = []string{"internal/arrows", "internal/rawsmb", "internal/lab", "internal/demo"}
+var forTests = []string{"internal/arrows", "internal/rawsmb", "internal/lab", "internal/demo", "internal/e2e"}
 
 // Limits of length, in lines.
 const (
