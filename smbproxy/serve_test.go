@@ -16,29 +16,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"smbproxy/internal/lab"
 )
-
-// buildBinary builds smbproxy once for all tests of this run.
-var buildBinary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "smbproxy-test-")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "smbproxy")
-	out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	return path, nil
-})
-
-func TestMain(m *testing.M) {
-	status := m.Run()
-	if path, err := buildBinary(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(path))
-	}
-	os.Exit(status)
-}
 
 // running is one running `smbproxy serve` whose backend does not exist.
 type running struct {
@@ -120,7 +100,7 @@ func (r *running) write(global, sections string) {
 // start runs the binary and waits until it says that clients can connect.
 func (r *running) start() {
 	r.t.Helper()
-	binary, err := buildBinary()
+	binary, err := lab.Binary()
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -229,7 +209,7 @@ func TestServe(t *testing.T) {
 	}
 
 	t.Run("a second one does not take the socket", func(t *testing.T) {
-		binary, err := buildBinary()
+		binary, err := lab.Binary()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -389,7 +369,7 @@ func TestGlobalHosts(t *testing.T) {
 func TestServeFaults(t *testing.T) {
 	r := prepare(t)
 	r.write("log level = loud", "[x]\n")
-	binary, err := buildBinary()
+	binary, err := lab.Binary()
 	if err != nil {
 		t.Fatal(err)
 	}
