@@ -117,8 +117,9 @@ func (r *Request) OnCancel(cancel func()) {
 }
 
 // Pending makes the request asynchronous ([MS-SMB2] 3.3.4.2): the interim reply with STATUS_PENDING and an AsyncId
-// is sent, once, and grants the request's credits; cancel is as with OnCancel. A request that has
-// ended meanwhile is left alone. Within a compound see chain.pending.
+// is sent, once, and grants the request's credits; cancel is as with OnCancel. A request that another goroutine ends
+// meanwhile is left alone, as long as Run is running or the caller otherwise knows that the struct is not used again.
+// Within a compound see chain.pending.
 func (r *Request) Pending(cancel func()) {
 	r.mu.Lock()
 	if r.ended {

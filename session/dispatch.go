@@ -156,20 +156,19 @@ func (r *Request) checkSignature() ntstatus.Status {
 		return ntstatus.Success // Samba: CANCEL may go unsigned (4.17); it has no effect on data
 	}
 	signer := r.findSigner()
-	if signer == nil && r.Session == nil {
-		return ntstatus.UserSessionDeleted
-	}
 	if h.Command != smb2.CommandCancel {
 		r.signer = signer
 	}
-	if !signed || signer == nil || !transport.VerifyMessage(r.Message(), signer) {
-		if h.Command == smb2.CommandSessionSetup && (r.channel == nil || !r.channel.ready.Load()) {
-			r.badSig = true
-			return ntstatus.Success
-		}
-		return ntstatus.AccessDenied
+	switch {
+	case signed && signer != nil && transport.VerifyMessage(r.Message(), signer):
+		return ntstatus.Success
+	case h.Command == smb2.CommandSessionSetup && (r.channel == nil || !r.channel.ready.Load()):
+		r.badSig = true // for setupChannel to judge, after what says more
+		return ntstatus.Success
+	case signer == nil && r.Session == nil:
+		return ntstatus.UserSessionDeleted
 	}
-	return ntstatus.Success
+	return ntstatus.AccessDenied
 }
 
 // findSigner is the key by which the request should be signed: the channel's, else the session's, which a SESSION_SETUP
