@@ -97,6 +97,11 @@ func (l *Lab) MustSamba(opt SambaOptions) *Samba {
 
 // writeConf writes smb.conf: the caller's text, then the lab's own [global] lines.
 func (s *Samba) writeConf() error {
+	// Users must reach lock/msg.lock: smbd looks there, as the user, whether the holder of a
+	// share mode still lives, and forgets share modes of other processes where it cannot.
+	if err := os.MkdirAll(s.Dirs.Base, 0o755); err != nil {
+		return err
+	}
 	for _, dir := range []string{"private", "lock", "state", "cache", "pid", "log", "ncalrpc", "winbindd", "usershare"} {
 		mode := os.FileMode(0o755)
 		if dir == "private" {
