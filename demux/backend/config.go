@@ -3,7 +3,6 @@ package backend
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -34,7 +33,7 @@ type Config struct {
 	RequestTimeout time.Duration // a request without final reply for so long ends its lane; 60 s
 	SlowAfter      time.Duration // a lane whose oldest request waits longer gets no new clients; 100 ms
 	IdleTimeout    time.Duration // unused trees, sessions and lanes are given up after it; 60 s
-	TicketLife     time.Duration // of a minted ticket; its sessions are reauthenticated before; 1 h
+	TicketLife     time.Duration // of a minted ticket; its sessions are reauthenticated at half of it; 1 h
 
 	MinUID uint32     // users below are refused, root always; 1000
 	Lookup LookupFunc // the passwd database; OSLookup
@@ -45,8 +44,6 @@ type Config struct {
 	OplockBreak func(Notification)
 	// Dial replaces net.Dialer, for tests.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
-
-	clientGUID [16]byte
 }
 
 // Bounds that no configuration changes.
@@ -81,7 +78,6 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Dial == nil {
 		c.Dial = dialer.DialContext
 	}
-	rand.Read(c.clientGUID[:])
 	return c, c.check()
 }
 

@@ -328,7 +328,6 @@ func TestCancel(t *testing.T) {
 			r := newRig(t, global)
 			p := startPool(t, r.config())
 			tree := mustConnect(t, p, "user1", "share", 1)
-			pipes := mustConnect(t, p, "user1", "IPC$", 1)
 			o := notify(t, tree)
 			tree.Cancel(&o.Call)
 			tree.Cancel(&o.Call)
@@ -337,13 +336,21 @@ func TestCancel(t *testing.T) {
 			}
 			tree.Cancel(&o.Call) // too late
 
-			// A pipe's read has no interim reply: found by its MessageId.
-			id, st := create(t, pipes, "lsarpc", smb2.FileReadData|smb2.FileWriteData, smb2.FileOpen)
-			must(t, "open the pipe", st)
-			read := submit(pipes, smb2.CommandRead, &smb2.ReadRequest{FileID: id.Wire(), Length: 100})
-			pipes.Cancel(&read.Call)
-			if got := read.result(t); got.err != nil || got.status != ntstatus.Cancelled {
-				t.Errorf("pipe: %+v, want cancelled by the backend", got)
+			// At once, mostly before the interim reply: found by its MessageId.
+			first, st := create(t, tree, "locked", smb2.FileReadData|smb2.FileWriteData, smb2.FileCreate)
+			must(t, "create", st)
+			second, st := create(t, tree, "locked", smb2.FileReadData|smb2.FileWriteData, smb2.FileOpen)
+			must(t, "open", st)
+			lock := func(id FileID) *op {
+				return submit(tree, smb2.CommandLock, &smb2.LockRequest{FileID: id.Wire(), Locks: []smb2.LockElement{{Length: 1, Flags: smb2.LockFlagExclusiveLock}}})
+			}
+			must(t, "lock", lock(first).result(t).status)
+			for range 20 {
+				o := lock(second)
+				tree.Cancel(&o.Call)
+				if got := o.result(t); got.err != nil || got.status != ntstatus.Cancelled {
+					t.Fatalf("LOCK: %+v, want cancelled by the backend", got)
+				}
 			}
 
 			// Do gives up with its context and the request with it.

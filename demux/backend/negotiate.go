@@ -70,10 +70,14 @@ func (cn *connection) negotiate(ctx context.Context) error {
 }
 
 // negotiateRequest says what we speak. Ciphers are offered always: a share or
-// the backend's configuration may want them.
+// the backend's configuration may want them. Each connection has a ClientGuid of
+// its own: Samba's 4.17 with "server multi channel support" (its default) hands
+// connections of one ClientGuid to one process, and lanes would be none.
 func (c *Config) negotiateRequest() *smb2.NegotiateRequest {
 	salt := make([]byte, saltSize)
 	rand.Read(salt)
+	var guid smb2.GUID
+	rand.Read(guid[:])
 	preauth := smb2.PreauthIntegrityCapabilities{HashAlgorithms: []uint16{smb2.PreauthSHA512}, Salt: salt}
 	var ciphers smb2.EncryptionCapabilities
 	for _, x := range c.Ciphers {
@@ -86,7 +90,7 @@ func (c *Config) negotiateRequest() *smb2.NegotiateRequest {
 	return &smb2.NegotiateRequest{
 		SecurityMode: smb2.NegotiateSigningEnabled | smb2.NegotiateSigningRequired,
 		Capabilities: smb2.GlobalCapLargeMTU | smb2.GlobalCapEncryption,
-		ClientGUID:   c.clientGUID,
+		ClientGUID:   guid,
 		Dialects:     []smb2.Dialect{smb2.Dialect311},
 		NegotiateContexts: []smb2.NegotiateContext{
 			{Type: smb2.ContextPreauthIntegrity, Data: preauth.Append(nil)},

@@ -125,7 +125,7 @@ func (cn *connection) verify(c *Call, h *smb2.Header, f *transport.Frame) error 
 	switch {
 	case h.Status == ntstatus.UserSessionDeleted:
 		return nil // Samba: 4.17 has no key any more
-	case s.seals(c.tree, c.command):
+	case s.seals(c.tree):
 		return errUnsealed
 	case h.Flags&smb2.FlagSigned != 0:
 		if !transport.VerifyMessage(f.Bytes(), s.signer) {

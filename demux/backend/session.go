@@ -44,10 +44,10 @@ type session struct {
 }
 
 // seals tells whether a message of the session is encrypted, [MS-SMB2] 3.2.4.1.8.
-// SESSION_SETUP never is: Samba's 4.17 wants a reauthentication in the clear and
-// signed.
-func (s *session) seals(tc *treeConnect, cmd smb2.Command) bool {
-	return s.sealer != nil && cmd != smb2.CommandSessionSetup && (s.encrypt || tc != nil && tc.encrypt)
+// The first SESSION_SETUP cannot be, for there is no key; Samba's 4.17 refuses a
+// reauthentication in the clear where the session is encrypted.
+func (s *session) seals(tc *treeConnect) bool {
+	return s.sealer != nil && (s.encrypt || tc != nil && tc.encrypt)
 }
 
 // session returns the user's session on the connection, set up if need be.
@@ -159,11 +159,12 @@ func (s *session) authenticate(ctx context.Context) error {
 			return s.distrust(err)
 		}
 	}
-	if h.SessionID != s.id || h.Flags&smb2.FlagSigned == 0 || !transport.VerifyMessage(reply.Bytes(), s.signer) {
+	if id, sealed := reply.Sealed(); h.SessionID != s.id || sealed && id != s.id ||
+		!sealed && (h.Flags&smb2.FlagSigned == 0 || !transport.VerifyMessage(reply.Bytes(), s.signer)) {
 		return s.distrust(errSignature)
 	}
 	cn.mu.Lock()
-	s.renewAt = p.now() + int64(p.cfg.TicketLife)/5*4
+	s.renewAt = p.now() + int64(p.cfg.TicketLife)/2
 	cn.mu.Unlock()
 	return nil
 }

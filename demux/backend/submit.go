@@ -185,7 +185,7 @@ func (cn *connection) write(f *transport.Frame, s *session, tc *treeConnect, hoo
 		hook(msg)
 	}
 	var err error
-	if s != nil && s.seals(tc, smb2.RawCommand(msg)) {
+	if s != nil && s.seals(tc) {
 		err = cn.nc.Send(f, s.sealer, sid)
 	} else {
 		if s != nil && s.signer != nil {
