@@ -15,11 +15,11 @@ func newBackendCommand(configFile *string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "backend",
 		GroupID: "configure",
-		Short:   "Set up backends: their smb.conf, their keys",
+		Short:   "Set up backends: their smb.conf, their keys, a check",
 		Long: `A backend is a stock Samba server. Each is a [backend:NAME] section of the
 configuration. These commands print and make what it needs.`,
 	}
-	cmd.AddCommand(newBackendConfigCommand(configFile), newBackendKeytabCommand(configFile))
+	cmd.AddCommand(newBackendConfigCommand(configFile), newBackendKeytabCommand(configFile), newBackendCheckCommand(configFile))
 	return cmd
 }
 

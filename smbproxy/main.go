@@ -77,8 +77,9 @@ From nothing to a share that works:
   2. smbproxy testparm                      find every mistake in it
   3. smbproxy backend keytab NAME           make the key of each backend
   4. smbproxy backend config NAME           print the smb.conf of each backend
-  5. smbproxy serve                         or: systemctl start smbproxy
-  6. smbproxy status                        see what it is doing`,
+  5. smbproxy backend check NAME -u USER    see that backend and key are right
+  6. smbproxy serve                         or: systemctl start smbproxy
+  7. smbproxy status                        see what it is doing`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
