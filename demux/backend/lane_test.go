@@ -393,3 +393,55 @@ func TestCancelQueued(t *testing.T) {
 		t.Errorf("the call behind it: %+v", got)
 	}
 }
+
+// A lane that keeps its clients waiting gets no new ones: they go to another, to
+// a new one if all wait.
+func TestSlowLaneGetsNoNewClients(t *testing.T) {
+	r := newRig(t, "")
+	fw := newForwarder(t, r.smbd.Addr())
+	cfg := r.config()
+	cfg.Address, cfg.MaxLanes = fw.addr(), 2
+	p := startPool(t, cfg)
+	tree := mustConnect(t, p, "user1", "share", 1)
+	fw.set(func([]byte) []byte { return nil }) // answers get lost
+	submit(tree, smb2.CommandEcho, &smb2.EchoRequest{})
+	eventually(t, "the lane to be marked", func() bool { return p.Status().Lanes[0].Slow })
+	fw.set(nil)
+	if other := mustConnect(t, p, "user1", "share", 2); other.Lane() != 1 {
+		t.Errorf("the new client is on lane %d, want a new one", other.Lane())
+	}
+	if same := mustConnect(t, p, "user1", "other", 2); same.Lane() != 1 {
+		t.Errorf("and then on lane %d", same.Lane())
+	}
+}
+
+// smbd's limit of what may be pending on a connection is an answer, not a fault.
+func TestManyPending(t *testing.T) {
+	r := newRig(t, "")
+	p := startPool(t, r.config())
+	tree := mustConnect(t, p, "user1", "share", 1)
+	id, st := create(t, tree, "", smb2.FileListDirectory, smb2.FileOpen)
+	must(t, "open the root", st)
+	var ops []*op
+	for range 2000 {
+		ops = append(ops, submit(tree, smb2.CommandChangeNotify, &smb2.ChangeNotifyRequest{FileID: id.Wire(), OutputBufferLength: 4096, CompletionFilter: 1}))
+	}
+	eventually(t, "every request to be answered or pending", func() bool {
+		n := 0
+		for _, o := range ops {
+			n += min(1, len(o.pending)+len(o.done))
+		}
+		return n == len(ops)
+	})
+	refused := 0
+	for _, o := range ops {
+		refused += len(o.done)
+	}
+	t.Logf("%d of %d refused", refused, len(ops))
+	must(t, "close", request(t, tree, smb2.CommandClose, &smb2.CloseRequest{FileID: id.Wire()}, 1))
+	for _, o := range ops {
+		if got := o.result(t); got.err != nil {
+			t.Fatalf("after the close: %+v", got)
+		}
+	}
+}
