@@ -19,6 +19,7 @@ const (
 // SMB1NegotiateRequest is the SMB_COM_NEGOTIATE with which a multi-protocol client
 // begins ([MS-CIFS] 2.2.4.52.1). It is the only SMB1 message that is decoded.
 type SMB1NegotiateRequest struct {
+	Header   [smb1HeaderSize]byte // for AppendRefusal; zero: Append writes one like smbclient's
 	Dialects []string
 }
 
@@ -45,6 +46,7 @@ func (m *SMB1NegotiateRequest) Decode(msg []byte) error {
 	if n > len(msg)-at {
 		return bad("ByteCount", at-2, reasonBounds)
 	}
+	copy(m.Header[:], msg)
 	m.Dialects = m.Dialects[:0]
 	for b := msg[at : at+n]; len(b) > 0; {
 		end := bytes.IndexByte(b, 0)
@@ -57,20 +59,38 @@ func (m *SMB1NegotiateRequest) Decode(msg []byte) error {
 	return nil
 }
 
-// Append appends the whole message, with a header like smbclient's.
+// Append appends the whole message.
 func (m *SMB1NegotiateRequest) Append(dst []byte) []byte {
+	h := m.Header
+	if h == [smb1HeaderSize]byte{} {
+		copy(h[:], ProtocolSMB1)
+		h[4] = smb1Negotiate
+		h[9] = 0x18                  // FLAGS_CASE_INSENSITIVE, FLAGS_CANONICALIZED_PATHS
+		le.PutUint16(h[10:], 0xC853) // FLAGS2: Unicode, NT status, extended security, long names
+		le.PutUint16(h[24:], 0xFFFF) // TID
+	}
+	dst = append(dst, h[:]...)
 	start := len(dst)
-	dst, b := grow(dst, smb1HeaderSize+3)
-	copy(b, ProtocolSMB1)
-	b[4] = smb1Negotiate
-	b[9] = 0x18                  // FLAGS_CASE_INSENSITIVE, FLAGS_CANONICALIZED_PATHS
-	le.PutUint16(b[10:], 0xC853) // FLAGS2: Unicode, NT status, extended security, long names
-	le.PutUint16(b[24:], 0xFFFF) // TID
+	dst = append(dst, 0, 0, 0)
 	for _, d := range m.Dialects {
 		dst = append(dst, 2)
 		dst = append(dst, d...)
 		dst = append(dst, 0)
 	}
-	le.PutUint16(dst[start+smb1HeaderSize+1:], uint16(len(dst)-start-smb1HeaderSize-3))
+	le.PutUint16(dst[start+1:], uint16(len(dst)-start-3))
 	return dst
+}
+
+// smb1FlagReply in Flags of the header marks a response ([MS-CIFS] 2.2.3.1).
+const smb1FlagReply = 0x80
+
+// AppendRefusal appends the whole SMB1 response that says that no dialect fits:
+// DialectIndex 0xFFFF and nothing else ([MS-CIFS] 2.2.4.52.2). m was decoded.
+func (m *SMB1NegotiateRequest) AppendRefusal(dst []byte) []byte {
+	h := m.Header
+	h[9] |= smb1FlagReply
+	clear(h[5:9])   // Status
+	clear(h[14:22]) // SecurityFeatures: not signed
+	dst = append(dst, h[:]...)
+	return append(dst, 1, 0xFF, 0xFF, 0, 0)
 }
