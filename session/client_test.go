@@ -15,7 +15,7 @@ import (
 
 // client is an SMB2 client that sends exactly what a test says.
 type client struct {
-	t  *testing.T
+	t  testing.TB
 	nc net.Conn
 
 	dialect   smb2.Dialect
@@ -43,7 +43,7 @@ type client struct {
 const timeout = 10 * time.Second
 
 // dial connects a client of dialect to the server.
-func (ts *testServer) dial(t *testing.T, dialect smb2.Dialect) *client {
+func (ts *testServer) dial(t testing.TB, dialect smb2.Dialect) *client {
 	t.Helper()
 	nc, err := net.Dial("tcp", ts.addr)
 	if err != nil {
@@ -58,7 +58,7 @@ func (ts *testServer) dial(t *testing.T, dialect smb2.Dialect) *client {
 }
 
 // login dials, negotiates and authenticates as user.
-func (ts *testServer) login(t *testing.T, dialect smb2.Dialect, user string) *client {
+func (ts *testServer) login(t testing.TB, dialect smb2.Dialect, user string) *client {
 	t.Helper()
 	c := ts.dial(t, dialect)
 	c.mustNegotiate()

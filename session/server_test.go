@@ -179,7 +179,7 @@ func serve(t *testing.T, edit func(*Config)) *testServer {
 				r.Fail(ntstatus.Cancelled)
 				continue
 			case err := <-done:
-				if !errors.Is(err, context.Canceled) {
+				if !errors.Is(err, context.Canceled) && !errors.Is(err, errServerClosed) {
 					t.Errorf("Serve: %v", err)
 				}
 			case <-time.After(timeout):
