@@ -76,7 +76,11 @@ func (b *buffer) release() {
 
 // fill poisons p.
 func fill(p []byte) {
-	for i := range p {
-		p[i] = poisonByte
+	if len(p) == 0 {
+		return
+	}
+	p[0] = poisonByte
+	for n := 1; n < len(p); n *= 2 {
+		copy(p[n:], p[:n])
 	}
 }

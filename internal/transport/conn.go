@@ -135,7 +135,7 @@ func (c *Conn) Serve(ctx context.Context, fn func(f *Frame) error) error {
 
 	err := c.serve(fn)
 	if c.rd.closing.Load() {
-		c.discard()
+		_, _ = io.Copy(io.Discard, c.nc) // until the peer closes or the deadline
 	}
 	closed := errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe)
 	cause := c.tx.cause()

@@ -3,6 +3,8 @@ package transport
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"slices"
 	"testing"
 
 	"smbproxy/crypto"
@@ -75,9 +77,13 @@ func rewrite(t *testing.T, f *Frame) {
 	want = append(want, message(3000, 3)...)
 	f.SetBytes(append(f.Bytes(), message(3000, 3)...))
 	check("grown")
+	buf := f.buf
 	want = append(want, message(100_000, 4)...)
 	f.SetBytes(append(f.Bytes(), message(100_000, 4)...))
 	check("grown again")
+	if n := buf.refs.Load(); n != 0 {
+		t.Errorf("the buffer before has %d references left", n)
+	}
 	want = nil
 	f.SetBytes(f.Bytes()[:0])
 	check("emptied")
@@ -100,36 +106,39 @@ func TestDetach(t *testing.T) {
 		{"in one piece", [][]byte{stream(messages...)}, []bool{false, false, true, false, false}},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			c, _ := scripted(t, Options{}, tt.chunks...)
-			var kept []*Frame
-			_ = c.Serve(context.Background(), func(f *Frame) error {
-				d := f.Detach()
-				if got := d.buf == f.buf; got != tt.reference[len(kept)] {
-					t.Errorf("frame %d: taken over by reference: %v, want %v", len(kept), got, tt.reference[len(kept)])
+		for _, busy := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, busy %v", tt.name, busy), func(t *testing.T) {
+				c, s := scripted(t, Options{}, slices.Clone(tt.chunks)...)
+				s.busy = busy
+				var kept []*Frame
+				_ = c.Serve(context.Background(), func(f *Frame) error {
+					d := f.Detach()
+					if got := d.buf == f.buf; got != tt.reference[len(kept)] {
+						t.Errorf("frame %d: taken over by reference: %v, want %v", len(kept), got, tt.reference[len(kept)])
+					}
+					f.Retain() // of a borrowed frame: nothing
+					f.Release()
+					kept = append(kept, d)
+					return nil
+				})
+				if len(kept) != len(messages) {
+					t.Fatalf("got %d frames, want %d", len(kept), len(messages))
 				}
-				f.Retain() // of a borrowed frame: nothing
-				f.Release()
-				kept = append(kept, d)
-				return nil
+				for i, f := range kept {
+					if !bytes.Equal(f.Bytes(), messages[i]) {
+						t.Errorf("frame %d has changed", i)
+					}
+					if again := f.Detach(); again != f {
+						t.Errorf("frame %d: Detach of an owned frame made another", i)
+					}
+					f.Release()
+					if !bytes.Equal(f.Bytes(), messages[i]) {
+						t.Errorf("frame %d is gone with one reference left", i)
+					}
+					f.Release()
+				}
 			})
-			if len(kept) != len(messages) {
-				t.Fatalf("got %d frames, want %d", len(kept), len(messages))
-			}
-			for i, f := range kept {
-				if !bytes.Equal(f.Bytes(), messages[i]) {
-					t.Errorf("frame %d has changed", i)
-				}
-				if again := f.Detach(); again != f {
-					t.Errorf("frame %d: Detach of an owned frame made another", i)
-				}
-				f.Release()
-				if !bytes.Equal(f.Bytes(), messages[i]) {
-					t.Errorf("frame %d is gone with one reference left", i)
-				}
-				f.Release()
-			}
-		})
+		}
 	}
 }
 
@@ -171,10 +180,19 @@ func TestPoison(t *testing.T) {
 	if !bytes.Equal(kept, bytes.Repeat([]byte{poisonByte}, 100)) {
 		t.Errorf("a released frame can still be read: %x", kept)
 	}
+	mustPanic(t, "a frame released twice", f.Release)
+	b := getBuffer(1)
+	b.release()
+	mustPanic(t, "a buffer released twice", b.release)
+}
+
+// mustPanic calls fn, which has to.
+func mustPanic(t *testing.T, what string, fn func()) {
+	t.Helper()
 	defer func() {
 		if recover() == nil {
-			t.Error("a frame released twice does not panic")
+			t.Errorf("%s does not panic", what)
 		}
 	}()
-	f.Release()
+	fn()
 }

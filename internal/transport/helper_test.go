@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"testing"
-	"time"
 
 	"smbproxy/crypto"
 	"smbproxy/internal/smb2"
@@ -107,7 +106,7 @@ func tcpPair(t testing.TB) (a, b net.Conn) {
 // plainPair is tcpPair hidden from newRoad, so that both roads are tested.
 func plainPair(t testing.TB) (a, b net.Conn) {
 	a, b = tcpPair(t)
-	return a, struct{ net.Conn }{b}
+	return a, struct{ *net.TCPConn }{b.(*net.TCPConn)}
 }
 
 // roads are the ways to reach a peer.
@@ -138,6 +137,7 @@ type script struct {
 	writes  [][]byte
 	accept  func(n int) int // how much of a write is taken; nil: all
 	waiting func()          // called when there is nothing to read any more
+	busy    bool            // the next chunk is always there already
 }
 
 // read implements road.
@@ -145,7 +145,9 @@ func (s *script) read() (int, error) {
 	for len(s.chunks) > 0 && len(s.chunks[0]) == 0 {
 		s.chunks = s.chunks[1:]
 	}
-	s.rd.idle() // as after EAGAIN
+	if !s.busy || len(s.chunks) == 0 {
+		s.rd.idle() // as after EAGAIN
+	}
 	if len(s.chunks) == 0 {
 		if s.waiting != nil {
 			s.waiting()
@@ -204,6 +206,3 @@ func equalFrames(t testing.TB, got, want [][]byte) {
 		}
 	}
 }
-
-// noDeadline takes a deadline back.
-var noDeadline time.Time

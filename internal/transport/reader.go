@@ -259,13 +259,3 @@ func (c *Conn) flushHeld() {
 		to.flush()
 	}
 }
-
-// discard reads and throws away until the peer closes or the read deadline.
-func (c *Conn) discard() {
-	for !c.rd.stopped.Load() {
-		c.rd.drop()
-		if _, err := c.road.read(); err != nil {
-			return
-		}
-	}
-}

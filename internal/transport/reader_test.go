@@ -7,8 +7,10 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"smbproxy/crypto"
 	"smbproxy/internal/smb2"
@@ -153,6 +155,7 @@ func TestRefused(t *testing.T) {
 		{"sealed, length too large", stream(change(sealed, 36, 101)), Options{Opener: opener}, ErrProtocol, 0},
 		{"sealed, length too small", stream(change(sealed, 36, 99)), Options{Opener: opener}, ErrProtocol, 0},
 		{"sealed, cut", stream(sealed[:transformSize+smb2.HeaderSize-1]), Options{Opener: opener}, ErrProtocol, 0},
+		{"sealed, less than a header", stream(sealedFrame(good[:63], seal, 9)), Options{Opener: opener}, ErrProtocol, 0},
 		{"sealed, header only", stream(sealed[:transformSize]), Options{Opener: opener}, ErrProtocol, 0},
 		{"sealed twice", stream(sealedFrame(sealed, seal, 9)), Options{Opener: opener}, ErrProtocol, 0},
 		{"SMB1 sealed", stream(sealedFrame(change(good, 0, 0xFF), seal, 9)), Options{Opener: opener}, ErrProtocol, 0},
@@ -263,12 +266,6 @@ func TestServeEnds(t *testing.T) {
 		want error
 	}{
 		{"context", func(_ *Conn, _ net.Conn, cancel context.CancelCauseFunc) { cancel(cause) }, cause},
-		{"context, and a deadline set too late", func(c *Conn, _ net.Conn, cancel context.CancelCauseFunc) {
-			cancel(cause)
-			for !c.rd.stopped.Load() {
-			}
-			c.SetReadDeadline(noDeadline)
-		}, cause},
 		{"Close", func(c *Conn, _ net.Conn, _ context.CancelCauseFunc) { c.Close() }, net.ErrClosed},
 		{"CloseAfterFlush, the peer closes", func(c *Conn, peer net.Conn, _ context.CancelCauseFunc) {
 			c.CloseAfterFlush()
@@ -296,6 +293,22 @@ func TestServeEnds(t *testing.T) {
 					t.Errorf("Close: %v", err)
 				}
 			})
+		}
+	}
+}
+
+// TestInterruptStays holds that a read deadline set after the context's end does
+// not revive the reader.
+func TestInterruptStays(t *testing.T) {
+	for _, road := range roads {
+		_, ours := road.pair(t)
+		c := NewConn(ours, Options{})
+		c.interrupt()
+		if err := c.SetReadDeadline(time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Serve(context.Background(), nil); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("%s: got %v", road.name, err)
 		}
 	}
 }

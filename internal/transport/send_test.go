@@ -11,6 +11,7 @@ import (
 	"os"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -103,18 +104,6 @@ func TestRelayToSlowPeer(t *testing.T) {
 			}
 			to.Close()
 		})
-	}
-}
-
-// fillQueue sends until bytes are queued.
-func fillQueue(t *testing.T, c *Conn) {
-	t.Helper()
-	for c.Queued() == 0 {
-		f := frameOf(message(1<<20, 1))
-		if err := c.Send(f, nil, 0); err != nil {
-			t.Fatal(err)
-		}
-		f.Release()
 	}
 }
 
@@ -239,7 +228,7 @@ func TestCloseAfterFlush(t *testing.T) {
 						return nil
 					})
 				}()
-				if _, err := peer.Write(stream(message(64, 3))); err != nil {
+				if _, err := peer.Write(stream(message(300_000, 3))); err != nil {
 					t.Fatal(err)
 				}
 				got, err := readFrame(peer)
@@ -292,7 +281,11 @@ func TestCloseAfterFlushTimeout(t *testing.T) {
 		t.Run(road.name, func(t *testing.T) {
 			_, ours := road.pair(t)
 			c := NewConn(ours, Options{WriteTimeout: 20 * time.Millisecond, QueueLimit: 1 << 30})
-			fillQueue(t, c)
+			f := frameOf(message(16<<20-100, 1)) // more than the sockets hold
+			if err := c.Send(f, nil, 0); err != nil {
+				t.Fatal(err)
+			}
+			f.Release()
 			c.CloseAfterFlush()
 			err := c.Serve(context.Background(), nil)
 			if !errors.Is(err, ErrWriteTimeout) && !errors.Is(err, net.ErrClosed) {
@@ -355,6 +348,82 @@ func TestHeldIsFlushedOnError(t *testing.T) {
 	}
 	if got := bytes.Join(s.writes, nil); !bytes.Equal(got, stream(message(64, 1), message(64, 2))) {
 		t.Errorf("got %x", got)
+	}
+}
+
+// TestHoldBackEnds holds that after a batch that failed half-way nothing is held
+// back for ever.
+func TestHoldBackEnds(t *testing.T) {
+	c, s := scripted(t, Options{}, stream(message(64, 1), message(64, 2)))
+	_ = c.Serve(context.Background(), func(*Frame) error { return io.ErrNoProgress })
+	f := frameOf(message(70, 3))
+	if err := c.Send(f, nil, 0); err != nil {
+		t.Fatal(err)
+	}
+	f.Release()
+	if got := bytes.Join(s.writes, nil); !bytes.Equal(got, stream(message(70, 3))) {
+		t.Errorf("got %x", got)
+	}
+}
+
+// TestCloseAfterFlushBound holds that a peer that takes a little now and then
+// cannot stretch the end beyond WriteTimeout, while without an end it may.
+func TestCloseAfterFlushBound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		peer, ours := net.Pipe()
+		c := NewConn(ours, Options{WriteTimeout: time.Second, QueueLimit: 1 << 30})
+		f := frameOf(message(1<<20, 1))
+		if err := c.Send(f, nil, 0); err != nil {
+			t.Fatal(err)
+		}
+		f.Release()
+		reads := func(n int) (err error) {
+			for range n {
+				time.Sleep(900 * time.Millisecond)
+				if _, err = peer.Read(make([]byte, 1000)); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+		if err := reads(5); err != nil {
+			t.Errorf("a slow peer is closed: %v", err)
+		}
+		c.CloseAfterFlush()
+		start := time.Now()
+		if err := reads(5); err == nil {
+			t.Errorf("%v after CloseAfterFlush the peer still reads", time.Since(start))
+		}
+		c.Close()
+	})
+}
+
+// TestDeadlineTakenBack holds that the writer's deadline does not outlive it: a
+// nonblocking write long after a full queue must not fail.
+func TestDeadlineTakenBack(t *testing.T) {
+	for _, road := range roads {
+		t.Run(road.name, func(t *testing.T) {
+			const timeout = 100 * time.Millisecond
+			peer, ours := road.pair(t)
+			go io.Copy(io.Discard, peer)
+			c := NewConn(ours, Options{WriteTimeout: timeout, QueueLimit: 1 << 30})
+			f := frameOf(message(16<<20-100, 1))
+			if err := c.Send(f, nil, 0); err != nil {
+				t.Fatal(err)
+			}
+			f.Release()
+			c.tx.writer.Wait()
+			if err := c.SetReadDeadline(time.Now().Add(2 * timeout)); err != nil {
+				t.Fatal(err)
+			}
+			_ = c.Serve(context.Background(), nil) // lets the time pass
+			f = frameOf(message(100, 1))
+			if err := c.Send(f, nil, 0); err != nil {
+				t.Error(err)
+			}
+			f.Release()
+			c.Close()
+		})
 	}
 }
 
