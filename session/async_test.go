@@ -116,6 +116,7 @@ func TestConnectionLost(t *testing.T) {
 // TestOrder: the final reply never overtakes the interim one, however close they are.
 func TestOrder(t *testing.T) {
 	ts := serve(t, nil)
+	ts.mu.Lock()
 	ts.flush = func(r *Request) {
 		started := make(chan struct{})
 		go func() {
@@ -125,6 +126,7 @@ func TestOrder(t *testing.T) {
 		close(started)
 		r.Pending(func() {})
 	}
+	ts.mu.Unlock()
 	c := ts.login(t, smb2.Dialect311, "anna")
 	c.tree("share")
 	for range 300 {

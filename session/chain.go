@@ -42,6 +42,7 @@ type chain struct {
 	outLast int
 	signer  *crypto.Signer // for the last one; nil: not signed
 	hash    *crypto.PreauthHash
+	ready   func()
 	sealFor *Session // not nil: the frame is sealed
 	credits uint16   // granted; the frame's last header says all of them
 }
@@ -170,7 +171,7 @@ func (ch *chain) add(r *Request, st ntstatus.Status, f *transport.Frame, async u
 	ch.out.SetBytes(b)
 	ch.credits += r.creditsFor(st, async)
 	r.putHeader(ch.out.Bytes()[ch.outLast:], st, 0, async)
-	ch.signer, ch.hash = r.signer, r.hash
+	ch.signer, ch.hash, ch.ready = r.signer, r.hash, r.ready
 	if r.seal {
 		ch.signer = nil
 		if ch.sealFor == nil {
@@ -193,6 +194,9 @@ func (ch *chain) complete(last bool) {
 	}
 	if ch.hash != nil {
 		ch.hash.Update(msg)
+	}
+	if ch.ready != nil {
+		ch.ready()
 	}
 }
 

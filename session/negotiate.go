@@ -14,10 +14,9 @@ type negotiated struct {
 	done    bool
 	dialect smb2.Dialect
 
-	clientGUID         [16]byte
+	clientGUID         smb2.GUID
 	clientCapabilities smb2.Capabilities
 	clientSecurityMode smb2.SecurityMode
-	clientDialects     []smb2.Dialect
 
 	capabilities smb2.Capabilities // ServerCapabilities
 	securityMode smb2.SecurityMode // ServerSecurityMode
@@ -64,7 +63,6 @@ func Negotiate(r *Request) {
 		clientGUID:         m.ClientGUID,
 		clientCapabilities: m.Capabilities,
 		clientSecurityMode: m.SecurityMode,
-		clientDialects:     slices.Clone(m.Dialects),
 	}
 	if neg.dialect == 0 {
 		c.log.Info("no dialect in common", "offered", m.Dialects)
@@ -153,26 +151,11 @@ func (c *Connection) salt() ([]byte, error) {
 	return b, err
 }
 
-// NegotiateInfo is one side's part of what FSCTL_VALIDATE_NEGOTIATE_INFO compares ([MS-SMB2] 3.3.5.15.12).
-type NegotiateInfo struct {
-	Capabilities smb2.Capabilities
-	GUID         [16]byte
-	SecurityMode smb2.SecurityMode
-	Dialects     []smb2.Dialect // of the server: the one chosen
-}
-
-// Negotiated is what the client offered and what it was answered. Neither may be changed.
-func (c *Connection) Negotiated() (client, server NegotiateInfo) {
-	n := &c.neg
-	return NegotiateInfo{n.clientCapabilities, n.clientGUID, n.clientSecurityMode, n.clientDialects},
-		NegotiateInfo{n.capabilities, c.cfg.ServerGUID, n.securityMode, []smb2.Dialect{n.dialect}}
-}
-
 // Dialect is Connection.Dialect.
 func (c *Connection) Dialect() smb2.Dialect { return c.neg.dialect }
 
 // ClientGUID is Connection.ClientGuid.
-func (c *Connection) ClientGUID() [16]byte { return c.neg.clientGUID }
+func (c *Connection) ClientGUID() smb2.GUID { return c.neg.clientGUID }
 
 // MaxSizes are Connection.MaxTransactSize, MaxReadSize and MaxWriteSize in bytes.
 func (c *Connection) MaxSizes() (transact, read, write uint32) {

@@ -34,7 +34,6 @@ func (c *Connection) negotiateSMB1(b []byte) error {
 	resp := &smb2.NegotiateResponse{}
 	c.fillNegotiate(&neg, resp)
 	if neg.done {
-		neg.clientDialects = []smb2.Dialect{neg.dialect}
 		c.neg = neg
 		c.mu.Lock()
 		c.shownDialect = neg.dialect.String()

@@ -254,3 +254,33 @@ func TestShutdown(t *testing.T) {
 		t.Fatal("Shutdown does not return")
 	}
 }
+
+// TestValidateNegotiate: only what was really offered gets an answer ([MS-SMB2] 3.3.5.15.12).
+func TestValidateNegotiate(t *testing.T) {
+	ts := serve(t, nil)
+	c := ts.login(t, smb2.Dialect302, "anna")
+	conn := ts.snapshot()[0]
+	m := c.negotiateRequest()
+	ask := func(edit func(*smb2.ValidateNegotiateInfoRequest)) (*smb2.ValidateNegotiateInfoResponse, bool) {
+		in := &smb2.ValidateNegotiateInfoRequest{Capabilities: m.Capabilities, GUID: m.ClientGUID, SecurityMode: m.SecurityMode, Dialects: m.Dialects}
+		edit(in)
+		return conn.ValidateNegotiate(in)
+	}
+	out, ok := ask(func(*smb2.ValidateNegotiateInfoRequest) {})
+	want := smb2.ValidateNegotiateInfoResponse{
+		Capabilities: c.negotiate.Capabilities, GUID: c.negotiate.ServerGUID, SecurityMode: c.negotiate.SecurityMode, Dialect: smb2.Dialect302,
+	}
+	if !ok || *out != want {
+		t.Errorf("got %+v, %v, want %+v", out, ok, want)
+	}
+	for name, edit := range map[string]func(*smb2.ValidateNegotiateInfoRequest){
+		"dialects":     func(in *smb2.ValidateNegotiateInfoRequest) { in.Dialects = append(in.Dialects, smb2.Dialect311) },
+		"capabilities": func(in *smb2.ValidateNegotiateInfoRequest) { in.Capabilities ^= smb2.GlobalCapEncryption },
+		"guid":         func(in *smb2.ValidateNegotiateInfoRequest) { in.GUID[3]++ },
+		"mode":         func(in *smb2.ValidateNegotiateInfoRequest) { in.SecurityMode ^= smb2.NegotiateSigningRequired },
+	} {
+		if _, ok := ask(edit); ok {
+			t.Errorf("%s changed on the way, not noticed", name)
+		}
+	}
+}

@@ -147,6 +147,9 @@ func (r *Request) finalize(msg []byte) {
 	if r.hash != nil {
 		r.hash.Update(msg)
 	}
+	if r.ready != nil {
+		r.ready()
+	}
 }
 
 // send hands the reply to the transport, sealed if it has to be.

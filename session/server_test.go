@@ -99,9 +99,8 @@ type testServer struct {
 	auth  *testAuth
 	logs  *logBuffer
 
-	flush func(*Request) // FLUSH; as a rule into held
-
 	mu       sync.Mutex
+	flush    func(*Request) // FLUSH; nil: into held
 	observed []string
 	held     chan *Request // CREATEs of "wait" and FLUSHes, in the hands of the test
 	clock    time.Time
@@ -146,7 +145,6 @@ func serve(t *testing.T, edit func(*Config)) *testServer {
 		upper: &testUpper{signal: make(chan string, 100)}, auth: &testAuth{}, logs: &logBuffer{},
 		held: make(chan *Request, 100), clock: time.Unix(1e9, 0),
 	}
-	ts.flush = func(r *Request) { ts.held <- r }
 	cfg := Config{
 		ServerGUID: [16]byte{9}, Authenticator: ts.auth, MultiChannel: true, Encryption: EncryptionEnabled, Now: ts.now,
 		Log: newTestLog(ts.logs),
@@ -205,13 +203,25 @@ func (ts *testServer) table() *[commandCount]Command {
 		smb2.CommandTreeDisconnect: {Name: "TREE_DISCONNECT", StructureSize: 4, Needs: tree, Run: TreeDisconnect},
 		smb2.CommandCreate:         {Name: "CREATE", StructureSize: 57, Needs: tree, Run: ts.create},
 		smb2.CommandClose:          {Name: "CLOSE", StructureSize: 24, Needs: tree | NeedsFile | AllowExpired, FileIDOffset: 72, Run: testClose},
-		smb2.CommandFlush:          {Name: "FLUSH", StructureSize: 24, Needs: tree | NeedsFile, FileIDOffset: 72, Run: func(r *Request) { ts.flush(r) }},
+		smb2.CommandFlush:          {Name: "FLUSH", StructureSize: 24, Needs: tree | NeedsFile, FileIDOffset: 72, Run: ts.runFlush},
 		smb2.CommandRead:           {Name: "READ", StructureSize: 49, Needs: tree | NeedsFile, FileIDOffset: 80, Run: testRead},
 		smb2.CommandWrite:          {Name: "WRITE", StructureSize: 49, Needs: tree | NeedsFile, FileIDOffset: 80, Run: func(*Request) { panic("write") }},
 		smb2.CommandCancel:         {Name: "CANCEL", StructureSize: 4, Run: Cancel},
 		smb2.CommandEcho:           {Name: "ECHO", StructureSize: 4, Run: Echo},
 		smb2.CommandChangeNotify:   {Name: "CHANGE_NOTIFY", StructureSize: 32, Needs: tree | NeedsFile, FileIDOffset: 72, Run: testNotify},
 	}
+}
+
+// runFlush serves FLUSH.
+func (ts *testServer) runFlush(r *Request) {
+	ts.mu.Lock()
+	fn := ts.flush
+	ts.mu.Unlock()
+	if fn == nil {
+		ts.held <- r
+		return
+	}
+	fn(r)
 }
 
 // testTreeConnect connects any share; those that begin with "sealed" want encryption.

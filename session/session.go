@@ -40,7 +40,7 @@ type Session struct {
 
 	// Written once, before state becomes Valid.
 	dialect         smb2.Dialect
-	clientGUID      [16]byte
+	clientGUID      smb2.GUID
 	cipher          crypto.Cipher
 	signingAlg      crypto.SigningAlgorithm
 	signer          *crypto.Signer // Session.SigningKey; nil for guest and anonymous

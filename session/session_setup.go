@@ -118,7 +118,7 @@ func (r *Request) leg(ctx context.Context, su *setup, m *smb2.SessionSetupReques
 		if c.neg.dialect == smb2.Dialect311 {
 			r.hash = &su.preauth
 		}
-		c.endLeg(ch, su, false)
+		r.ready = func() { c.endLeg(ch, su, false) }
 		r.Reply(ntstatus.MoreProcessingRequired, &smb2.SessionSetupResponse{SecurityBuffer: token})
 	default:
 		flags, err := r.accepted(su, m, done)

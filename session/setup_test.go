@@ -29,8 +29,7 @@ func TestRefused(t *testing.T) {
 
 // TestBlockingAuthenticator: legs on a goroutine give the same.
 func TestBlockingAuthenticator(t *testing.T) {
-	ts := serve(t, nil)
-	ts.auth.blocking = true
+	ts := serve(t, func(cfg *Config) { cfg.Authenticator = &testAuth{blocking: true} })
 	for _, d := range allDialects {
 		c := ts.login(t, d, "anna")
 		c.want(ntstatus.Success, smb2.CommandEcho, echoRequest)
@@ -51,6 +50,8 @@ func TestInProgress(t *testing.T) {
 	c.want(ntstatus.InvalidHandle, smb2.CommandLogoff, echoRequest)
 	c.nc.Close()
 	ts.upper.await(t, "connection")
+	ts.upper.mu.Lock()
+	defer ts.upper.mu.Unlock()
 	for _, e := range ts.upper.events {
 		if strings.HasPrefix(e, "session") {
 			t.Errorf("upper layer heard of %q, which never was", e)
@@ -101,7 +102,9 @@ func TestReauthenticationInProgress(t *testing.T) {
 // TestExpiry: an expired session may only close, log off, cancel and authenticate anew ([MS-SMB2] 3.3.5.2.9).
 func TestExpiry(t *testing.T) {
 	ts := serve(t, nil)
+	ts.auth.mu.Lock()
 	ts.auth.expiry = ts.now().Add(time.Hour)
+	ts.auth.mu.Unlock()
 	c := ts.login(t, smb2.Dialect311, "anna")
 	c.tree("share")
 	_, async := c.pend()
