@@ -24,9 +24,11 @@ var fsctls map[smb2.FsctlCode]fsctlRule
 func init() {
 	fsctls = map[smb2.FsctlCode]fsctlRule{
 		// Answered here.
-		smb2.FsctlDfsGetReferrals:   {run: dfsGetReferrals, noFile: true},
-		smb2.FsctlDfsGetReferralsEx: {run: refuseFsctl, noFile: true},
-		smb2.FsctlPipeWait:          {run: refuseFsctl, noFile: true},
+		smb2.FsctlValidateNegotiateInfo:     {run: validateNegotiateInfo, noFile: true},
+		smb2.FsctlQueryNetworkInterfaceInfo: {run: queryNetworkInterfaceInfo, noFile: true},
+		smb2.FsctlDfsGetReferrals:           {run: dfsGetReferrals, noFile: true},
+		smb2.FsctlDfsGetReferralsEx:         {run: refuseFsctl, noFile: true},
+		smb2.FsctlPipeWait:                  {run: refuseFsctl, noFile: true},
 
 		// Name other opens.
 		smb2.FsctlSrvRequestResumeKey:    {run: requestResumeKey},

@@ -19,6 +19,8 @@ type setRule struct {
 // read-only shares, but for links, which it would make.
 var fileSettings = map[smb2.InfoClass]setRule{
 	smb2.FileBasicInformation:           {readOnly: ntstatus.AccessDenied},
+	smb2.FileRenameInformation:          {run: setRename, readOnly: ntstatus.MediaWriteProtected},
+	smb2.FileLinkInformation:            {run: setLink, readOnly: ntstatus.MediaWriteProtected},
 	smb2.FileDispositionInformation:     {readOnly: ntstatus.AccessDenied},
 	smb2.FilePositionInformation:        {},
 	smb2.FileFullEaInformation:          {readOnly: ntstatus.AccessDenied},

@@ -23,15 +23,16 @@ var allowed = map[string][]string{
 	"smbproxy":           {"demux", "demux/backend", "session", "session/auth", "acl", "statedb", "internal/smbconf", "crypto", "internal/smb2", "internal/ntstatus"},
 
 	// Only for tests, the demo and benchmarks: nothing of the product imports these.
-	"internal/arrows": {},
-	"internal/rawsmb": {"internal/transport", "crypto", "internal/smb2", "internal/ntstatus"},
-	"internal/lab":    {"internal/rawsmb", "internal/smb2", "internal/ntstatus", "internal/smbconf"},
-	"internal/demo":   {"internal/lab"},
-	"internal/e2e":    {"internal/lab", "internal/rawsmb", "internal/smb2", "internal/ntstatus"},
+	"internal/arrows":  {},
+	"internal/rawsmb":  {"internal/transport", "crypto", "internal/smb2", "internal/ntstatus"},
+	"internal/lab":     {"internal/rawsmb", "internal/smb2", "internal/ntstatus", "internal/smbconf"},
+	"internal/demo":    {"internal/lab"},
+	"internal/torture": {"internal/lab", "internal/rawsmb", "internal/smb2", "internal/ntstatus", "internal/smbconf"},
+	"internal/e2e":     {"internal/lab", "internal/rawsmb", "internal/smb2", "internal/ntstatus"},
 }
 
 // forTests are packages that only tests and other packages for tests may import.
-var forTests = []string{"internal/arrows", "internal/rawsmb", "internal/lab", "internal/demo", "internal/e2e"}
+var forTests = []string{"internal/arrows", "internal/rawsmb", "internal/lab", "internal/demo", "internal/e2e", "internal/torture"}
 
 // Limits of length, in lines.
 const (

@@ -1,0 +1,31 @@
+package demux
+
+import (
+	"smbproxy/internal/ntstatus"
+	"smbproxy/internal/smb2"
+	"smbproxy/session"
+)
+
+// setLink serves FileLinkInformation ([MS-FSCC] 2.4.27.2): the link's name is normalised like any
+// other. Streams have no links.
+func setLink(r *session.Request, o *open, m *smb2.SetInfoRequest) {
+	var info smb2.FileLinkInfo
+	if err := info.Decode(m.Buffer); err != nil {
+		r.FailErr(err)
+		return
+	}
+	name, err := targetName(info.FileName)
+	if err != nil {
+		r.FailErr(err)
+		return
+	}
+	if _, stream := splitStream(name); stream != "" {
+		r.Fail(ntstatus.InvalidParameter) // Samba: the same (4.17)
+		return
+	}
+	info.FileName = name
+	m.Buffer = info.Append(nil)
+	p := opOf(r)
+	p.open, p.at = o, o.at
+	p.sendSetInfo(m, pass)
+}
