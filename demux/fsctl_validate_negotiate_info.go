@@ -2,7 +2,6 @@ package demux
 
 import (
 	"errors"
-	"slices"
 
 	"smbproxy/internal/ntstatus"
 	"smbproxy/internal/smb2"
@@ -20,25 +19,12 @@ func validateNegotiateInfo(_ *Demux, r *session.Request, _ *open, m *smb2.IoctlR
 		r.FailErr(err)
 		return
 	}
-	client, server := r.Connection.Negotiated()
-	if !sameNegotiation(&in, &client, &server) {
+	out, ok := r.Connection.ValidateNegotiate(&in)
+	if !ok {
 		r.Disconnect(errValidateNegotiate)
 		return
 	}
-	out := smb2.ValidateNegotiateInfoResponse{
-		Capabilities: server.Capabilities, GUID: server.GUID, SecurityMode: server.SecurityMode, Dialect: server.Dialects[0],
-	}
 	replyFsctl(r, m, out.Append(nil))
-}
-
-// sameNegotiation compares what the client says with what we got. Whoever began with SMB1 has
-// offered his dialects as names, of which only the chosen one is known.
-func sameNegotiation(in *smb2.ValidateNegotiateInfoRequest, client, server *session.NegotiateInfo) bool {
-	dialects := slices.Equal(in.Dialects, client.Dialects)
-	if len(client.Dialects) == 0 {
-		dialects = slices.Contains(in.Dialects, server.Dialects[0])
-	}
-	return dialects && in.Capabilities == client.Capabilities && in.GUID == client.GUID && in.SecurityMode == client.SecurityMode
 }
 
 // replyFsctl ends an IOCTL that is answered here.
