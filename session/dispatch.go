@@ -2,6 +2,7 @@ package session
 
 import (
 	"encoding/binary"
+	"errors"
 
 	"smbproxy/crypto"
 	"smbproxy/internal/ntstatus"
@@ -29,7 +30,22 @@ func (c *Connection) dispatch(r *Request) {
 		r.Fail(st)
 		return
 	}
+	if r.unprotectedTreeConnect() {
+		r.release() // Run's reference
+		r.Disconnect(errUnprotected)
+		return
+	}
 	r.run()
+}
+
+// errUnprotected is why a connection ends at an unsigned TREE_CONNECT.
+var errUnprotected = errors.New("neither signed nor sealed, which 3.1.1 demands")
+
+// unprotectedTreeConnect tells whether this is a TREE_CONNECT of 3.1.1 that is neither signed nor sealed: what was
+// negotiated could have been forged, and so it ends the connection ([MS-SMB2] 3.3.5.7).
+func (r *Request) unprotectedTreeConnect() bool {
+	return r.Header.Command == smb2.CommandTreeConnect && r.Connection.neg.dialect == smb2.Dialect311 &&
+		r.Session != nil && r.Session.signer != nil && !r.sealed && r.signer == nil
 }
 
 // vanishUnrun ends a CANCEL that must not be heeded.

@@ -27,7 +27,7 @@ func (c *Connection) negotiateSMB1(b []byte) error {
 		neg.dialect = smb2.Dialect202
 		neg.done = true
 	default:
-		c.refuseSMB1(b, m.Dialects)
+		c.refuseSMB1(&m)
 		return nil
 	}
 	c.settle(&neg)
@@ -51,11 +51,11 @@ func (c *Connection) negotiateSMB1(b []byte) error {
 }
 
 // refuseSMB1 says that no dialect fits, and hangs up once that is out.
-func (c *Connection) refuseSMB1(msg []byte, offered []string) {
-	c.log.Info("client speaks SMB1 only", "dialects", offered)
+func (c *Connection) refuseSMB1(m *smb2.SMB1NegotiateRequest) {
+	c.log.Info("client speaks SMB1 only", "dialects", m.Dialects)
 	f := transport.NewFrame(replySize)
 	defer f.Release()
-	f.SetBytes(appendSMB1Refusal(f.Bytes(), msg))
+	f.SetBytes(m.AppendRefusal(f.Bytes()))
 	c.sendSealed(f, nil)
 	c.tc.CloseAfterFlush()
 }
@@ -65,18 +65,3 @@ const (
 	smb1Dialect202      = "SMB 2.002"
 	smb1DialectWildcard = "SMB 2.???"
 )
-
-// What little of [MS-CIFS] 2.2.3.1 and 2.2.4.52.2 the refusal needs.
-const (
-	smb1HeaderSize = 32
-	smb1FlagReply  = 0x80
-)
-
-// appendSMB1Refusal appends the response to msg that says that no dialect fits: WordCount 1, DialectIndex 0xFFFF.
-func appendSMB1Refusal(dst, msg []byte) []byte {
-	start := len(dst)
-	dst = append(dst, msg[:smb1HeaderSize]...)
-	clear(dst[start+5 : start+9]) // Status
-	dst[start+9] |= smb1FlagReply
-	return append(dst, 1, 0xFF, 0xFF, 0, 0)
-}

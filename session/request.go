@@ -99,7 +99,12 @@ func (r *Request) release() {
 }
 
 // Message is this one message, header first. It is borrowed until Run returns, or after Retain until the end.
-func (r *Request) Message() []byte { return r.frame.Bytes()[r.off:r.end] }
+func (r *Request) Message() []byte {
+	if r.chain == nil {
+		return r.frame.Bytes()
+	}
+	return r.frame.Bytes()[r.off:r.end]
+}
 
 // Command is the row of the table that the request runs by.
 func (r *Request) Command() *Command { return r.row }
@@ -145,7 +150,7 @@ func (r *Request) Retain() {
 }
 
 // Frame is the message as a frame of its own with head room, to be rewritten in place and sent to a backend. It
-// lives as long as Message; an element of a compound is copied. Afterwards Message is what the caller made of it.
+// lives as long as Message; an element of a compound is copied. Message then is no longer what the client sent.
 func (r *Request) Frame() *transport.Frame {
 	if r.chain == nil {
 		return r.frame

@@ -158,3 +158,15 @@ func TestForeignSession(t *testing.T) {
 	}
 	a.want(ntstatus.Success, smb2.CommandEcho, echoRequest)
 }
+
+// TestUnprotectedTreeConnect ends a connection of 3.1.1 ([MS-SMB2] 3.3.5.7).
+func TestUnprotectedTreeConnect(t *testing.T) {
+	ts := serve(t, nil)
+	c := ts.login(t, smb2.Dialect302, "anna")
+	c.unsigned = true
+	c.tree("share")
+	c = ts.login(t, smb2.Dialect311, "anna")
+	c.unsigned = true
+	c.write(c.message(c.header(smb2.CommandTreeConnect), &smb2.TreeConnectRequest{Path: "share"}))
+	c.gone()
+}

@@ -1,0 +1,81 @@
+package session
+
+import (
+	"runtime"
+	"testing"
+	"time"
+
+	"smbproxy/internal/ntstatus"
+	"smbproxy/internal/smb2"
+)
+
+// TestSlowClient: a client that asks for much and reads nothing is read no further when its queue is long, is not
+// dropped, and gets all in the end.
+func TestSlowClient(t *testing.T) {
+	const size, count = 1 << 20, 100
+	ts := serve(t, func(cfg *Config) { cfg.SendLimit = 16 << 20 })
+	c := ts.dial(t, smb2.Dialect311)
+	c.credits = 8192
+	c.mustNegotiate()
+	c.mustSetup("anna")
+	c.tree("share")
+	conn := ts.snapshot()[0]
+	worst := 0
+	for range count {
+		h := c.header(smb2.CommandRead)
+		h.CreditCharge = 16
+		c.mid += 15
+		c.write(c.message(h, readRequest(smb2.FileID{Volatile: 1}, size)))
+		worst = max(worst, conn.tc.Queued())
+	}
+	for i := range count {
+		f := c.mustRead()
+		worst = max(worst, conn.tc.Queued())
+		if f.hdrs[0].Status != ntstatus.Success || len(f.msgs[0]) != 80+size {
+			t.Fatalf("reply %d: %v, %d bytes", i, f.hdrs[0].Status, len(f.msgs[0]))
+		}
+	}
+	if limit := 16<<20/8 + 2*size; worst > limit {
+		t.Errorf("%d bytes were queued, want at most %d", worst, limit)
+	}
+}
+
+// TestReadGate: READs that are owed stop further reading until some are answered.
+func TestReadGate(t *testing.T) {
+	held := make(chan *Request, 10)
+	ts := serve(t, func(cfg *Config) { cfg.MaxReadOutstanding = 100000 })
+	ts.replace(smb2.CommandRead, func(r *Request) { held <- r })
+	c := ts.dial(t, smb2.Dialect311)
+	c.credits = 100
+	c.mustNegotiate()
+	c.mustSetup("anna")
+	c.tree("share")
+	for range 4 {
+		c.write(c.message(c.header(smb2.CommandRead), readRequest(smb2.FileID{Volatile: 1}, 60000)))
+	}
+	one, two := <-held, <-held
+	gate := &ts.snapshot()[0].readGate
+	for end := time.Now().Add(timeout); !gate.waiting.Load(); runtime.Gosched() {
+		if time.Now().After(end) {
+			t.Fatal("the reader does not wait although READs of 120000 bytes are owed and 100000 is the limit")
+		}
+	}
+	if len(held) > 0 {
+		t.Error("a third READ got through")
+	}
+	one.Fail(ntstatus.EndOfFile)
+	three := <-held
+	two.Fail(ntstatus.EndOfFile)
+	three.Fail(ntstatus.EndOfFile)
+	(<-held).Fail(ntstatus.EndOfFile)
+	for range 4 {
+		if h := c.mustRead().hdrs[0]; h.Status != ntstatus.EndOfFile {
+			t.Fatalf("got %v", h.Status)
+		}
+	}
+}
+
+// replace replaces what a command runs, before any client is there.
+func (ts *testServer) replace(cmd smb2.Command, run func(*Request)) {
+	ts.Server.table[cmd].Run = run
+}
