@@ -101,6 +101,7 @@ type testServer struct {
 
 	mu       sync.Mutex
 	flush    func(*Request) // FLUSH; nil: into held
+	read     func(*Request) // READ; nil: testRead
 	observed []string
 	held     chan *Request // CREATEs of "wait" and FLUSHes, in the hands of the test
 	clock    time.Time
@@ -204,7 +205,7 @@ func (ts *testServer) table() *[commandCount]Command {
 		smb2.CommandCreate:         {Name: "CREATE", StructureSize: 57, Needs: tree, Run: ts.create},
 		smb2.CommandClose:          {Name: "CLOSE", StructureSize: 24, Needs: tree | NeedsFile | AllowExpired, FileIDOffset: 72, Run: testClose},
 		smb2.CommandFlush:          {Name: "FLUSH", StructureSize: 24, Needs: tree | NeedsFile, FileIDOffset: 72, Run: ts.runFlush},
-		smb2.CommandRead:           {Name: "READ", StructureSize: 49, Needs: tree | NeedsFile, FileIDOffset: 80, Run: testRead},
+		smb2.CommandRead:           {Name: "READ", StructureSize: 49, Needs: tree | NeedsFile, FileIDOffset: 80, Run: ts.runRead},
 		smb2.CommandWrite:          {Name: "WRITE", StructureSize: 49, Needs: tree | NeedsFile, FileIDOffset: 80, Run: func(*Request) { panic("write") }},
 		smb2.CommandCancel:         {Name: "CANCEL", StructureSize: 4, Run: Cancel},
 		smb2.CommandEcho:           {Name: "ECHO", StructureSize: 4, Run: Echo},
@@ -220,6 +221,17 @@ func (ts *testServer) runFlush(r *Request) {
 	if fn == nil {
 		ts.held <- r
 		return
+	}
+	fn(r)
+}
+
+// runRead serves READ.
+func (ts *testServer) runRead(r *Request) {
+	ts.mu.Lock()
+	fn := ts.read
+	ts.mu.Unlock()
+	if fn == nil {
+		fn = testRead
 	}
 	fn(r)
 }
