@@ -49,13 +49,9 @@ func TestDialectsSigned(t *testing.T) {
 		t.Run("go-smb2 "+d.name, func(t *testing.T) {
 			m := mount(t, c.Proxy.Addr(), "share", user, d.revision)
 			want := noise(2, 1<<20+3)
-			if err := m.WriteFile("go-"+d.name, want, 0o644); err != nil {
-				t.Fatal(err)
-			}
-			got, err := m.ReadFile("go-" + d.name)
-			if err != nil {
-				t.Fatal(err)
-			}
+			signed(t, func() error { return m.WriteFile("go-"+d.name, want, 0o644) })
+			var got []byte
+			signed(t, func() (err error) { got, err = m.ReadFile("go-" + d.name); return err })
 			if !bytes.Equal(got, want) {
 				t.Error("the bytes that came back are not those sent")
 			}

@@ -183,7 +183,10 @@ func TestWhoIsNeverServed(t *testing.T) {
 	if err := c.Proxy.WriteFile("smbpasswd", string(passdb)+more); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Proxy.Signal(hangUp); err != nil {
+	if err := c.Proxy.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Proxy.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	must(t, c.Lab.Smbclient(c.Proxy.Addr(), "share", lab.As(l.User("user1")), lab.Command("ls")))
@@ -200,14 +203,15 @@ func TestWhoIsNeverServed(t *testing.T) {
 	}
 }
 
-// TestShareRules are the ones that smbproxy itself decides: valid users, read only, hosts allow.
+// TestShareRules are the ones that smbproxy itself decides: valid users, read only (with the
+// status of a stock smbd), hosts deny, browseable.
 func TestShareRules(t *testing.T) {
 	c := cluster(t, lab.ClusterOptions{Shares: []lab.Share{
 		{Name: "share"},
 		{Name: "named", Dir: "share", Lines: []string{"valid users = user1"}},
 		{Name: "grouped", Dir: "share", Lines: []string{"valid users = @project"}},
-		{Name: "fixed", Dir: "share", Lines: []string{"read only = yes"}},
-		{Name: "far", Dir: "share", Lines: []string{"hosts allow = 192.0.2.0/24"}},
+		{Name: "fixed", Dir: "share", ReadOnly: true},
+		{Name: "far", Dir: "share", Lines: []string{"hosts deny = 127."}},
 		{Name: "hidden", Dir: "share", Lines: []string{"browseable = no"}},
 	}})
 	for _, try := range []struct{ user, share, command, status string }{
@@ -217,7 +221,7 @@ func TestShareRules(t *testing.T) {
 		{"user2", "grouped", "ls", ""},
 		{"user3", "grouped", "ls", "NT_STATUS_ACCESS_DENIED"},
 		{"user1", "fixed", "ls", ""},
-		{"user1", "fixed", "put /etc/hostname new", "NT_STATUS_ACCESS_DENIED"},
+		{"user1", "fixed", "put /etc/hostname new", "NT_STATUS_OBJECT_NAME_NOT_FOUND"},
 		{"user1", "fixed", "mkdir new", "NT_STATUS_ACCESS_DENIED"},
 		{"user1", "far", "ls", "NT_STATUS_ACCESS_DENIED"},
 		{"user1", "nosuch", "ls", "NT_STATUS_BAD_NETWORK_NAME"},

@@ -9,11 +9,12 @@ import (
 
 // Share is one share of a cluster.
 type Share struct {
-	Name    string
-	Dir     string   // directory of the tree, made with mode 0777; "": Name
-	Path    string   // instead of Dir: an absolute path, which must exist
-	Backend int      // index of the backend that serves it
-	Lines   []string // further parameters, "valid users = user1"
+	Name     string
+	Dir      string // directory of the tree, made with mode 0777; "": Name
+	Path     string // instead of Dir: an absolute path, which must exist
+	Backend  int    // index of the backend that serves it
+	ReadOnly bool
+	Lines    []string // further parameters, "valid users = user1"
 }
 
 // ClusterOptions says what a cluster is made of. The zero value is one backend with the
@@ -158,7 +159,10 @@ func (c *Cluster) conf(p *Proxy, backends []SambaOptions) string {
 		}
 	}
 	for _, s := range c.opt.Shares {
-		fmt.Fprintf(&b, "\n[%s]\n\tbackend = %s\n\tpath = %s\n\tread only = no\n", s.Name, BackendName(s.Backend), s.Path)
+		fmt.Fprintf(&b, "\n[%s]\n\tbackend = %s\n\tpath = %s\n", s.Name, BackendName(s.Backend), s.Path)
+		if !s.ReadOnly {
+			b.WriteString("\tread only = no\n")
+		}
 		for _, line := range s.Lines {
 			fmt.Fprintf(&b, "\t%s\n", line)
 		}

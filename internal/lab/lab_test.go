@@ -80,14 +80,16 @@ func TestKillFreezeRestart(t *testing.T) {
 	if err := s.Freeze(); err != nil {
 		t.Fatal(err)
 	}
-	l.Until("smbd frozen", 10*time.Second, func() error {
+	if err := lab.WaitFor(10*time.Second, func() error {
 		for _, pid := range s.Pids() {
 			if st := state(t, pid); st != "T" {
 				return fmt.Errorf("process %d is in state %s", pid, st)
 			}
 		}
 		return nil
-	})
+	}); err != nil {
+		t.Fatal("smbd frozen: ", err)
+	}
 	if err := s.Thaw(); err != nil {
 		t.Fatal(err)
 	}

@@ -194,15 +194,10 @@ func until(ctx context.Context, limit time.Duration, condition func() error) err
 	}
 }
 
-// Until is until for tests of other packages: it fails the lab's test with the condition's
-// last error when limit has passed.
-func (l *Lab) Until(what string, limit time.Duration, condition func() error) {
-	if l.tb != nil {
-		l.tb.Helper()
-	}
-	if err := until(context.Background(), limit, condition); err != nil {
-		l.must(fmt.Errorf("%s: %w", what, err))
-	}
+// WaitFor polls a condition of another process until it holds; the error is the condition's
+// last one when limit has passed.
+func WaitFor(limit time.Duration, condition func() error) error {
+	return until(context.Background(), limit, condition)
 }
 
 // tailOf returns the last lines of a log file under a heading, for a failed test.
