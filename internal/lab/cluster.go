@@ -26,6 +26,7 @@ type ClusterOptions struct {
 	GlobalLines  []string // further lines of smbproxy.conf's [global]
 	BackendLines []string // further lines of every [backend:NAME]
 	Direct       bool     // one more smbd beside: the oracle, see Cluster.Direct
+	LogLevel     string   // of the proxy; "": debug
 	IP           string   // of the proxy; "": a free one
 	Port         int      // of the proxy; 0: a free one
 }
@@ -74,7 +75,7 @@ func (l *Lab) Cluster(ctx context.Context, opt ClusterOptions) (*Cluster, error)
 		addrs[i].Port = port
 	}
 	var err error
-	c.Proxy, err = l.Proxy(ctx, ProxyOptions{Name: opt.Name, IP: opt.IP, Port: opt.Port, NoStart: true,
+	c.Proxy, err = l.Proxy(ctx, ProxyOptions{Name: opt.Name, IP: opt.IP, Port: opt.Port, LogLevel: opt.LogLevel, NoStart: true,
 		Conf: func(p *Proxy) string { return c.conf(p, addrs) }})
 	if err != nil {
 		return nil, err

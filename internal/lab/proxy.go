@@ -26,7 +26,8 @@ type ProxyOptions struct {
 	// [global] lines, then [backend:NAME] sections and shares.
 	Conf func(p *Proxy) string
 
-	NoStart bool
+	LogLevel string // "" : debug
+	NoStart  bool
 }
 
 // Proxy is one smbproxy process, run as an ordinary user. Like a Samba it can be started again.
@@ -106,10 +107,14 @@ func (p *Proxy) SetConf(conf func(p *Proxy) string) error {
 
 // global is what the lab decides of smbproxy.conf.
 func (p *Proxy) global() string {
+	level := p.opt.LogLevel
+	if level == "" {
+		level = "debug"
+	}
 	return fmt.Sprintf("[global]\n"+
 		"\tnetbios name = SMBPROXY\n\tmachine sid = %s\n\tinterfaces = %s\n\tsmb ports = %d\n"+
-		"\tadmin socket = %s\n\tstate directory = %s\n\tsmb passwd file = %s\n\tlog level = debug\n",
-		MachineSID, p.opt.IP, p.opt.Port, filepath.Join(p.Dir, "admin.sock"), p.StateDir(), p.PassdbFile())
+		"\tadmin socket = %s\n\tstate directory = %s\n\tsmb passwd file = %s\n\tlog level = %s\n",
+		MachineSID, p.opt.IP, p.opt.Port, filepath.Join(p.Dir, "admin.sock"), p.StateDir(), p.PassdbFile(), level)
 }
 
 // Start starts a stopped smbproxy again and returns when it listens.

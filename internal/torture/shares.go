@@ -6,7 +6,8 @@ import (
 )
 
 // serverOptions are what smbtorture expects of a server, as Samba's own selftest sets it. The
-// delays stand in smbtorture's arguments too and must be equal.
+// delays stand in smbtorture's arguments too and must be equal. What smbproxy prints for every
+// backend itself stands in directGlobal.
 var serverOptions = []string{
 	"smbd:FSCTL_SMBTORTURE = yes",
 	"smbd:validate_oplock_types = yes",
@@ -14,15 +15,10 @@ var serverOptions = []string{
 	"smbd:sharedelay = 100000",
 	"smbd:writetimeupdatedelay = 500000",
 	"time server = yes",
-	"ea support = yes",
 	"create mask = 755",
 	"dos filemode = yes",
 	"strict rename = yes",
 	"mangled names = yes",
-	"map hidden = no",
-	"map system = no",
-	"map readonly = no",
-	"map archive = no",
 	"streams_depot:delete_lost = yes",
 }
 
@@ -33,6 +29,9 @@ var clientOptions = []string{
 	"--option=torture:sharedelay=100000",
 	"--option=torture:writetimeupdatedelay=500000",
 }
+
+// posixLocking shows SMB locks to local processes.
+const posixLocking = "posix locking = yes"
 
 // share is one of the shares whose names the tests know.
 type share struct {
@@ -64,7 +63,7 @@ var shares = []share{
 	{name: "noperm", dir: "noperm", options: []string{plainVFS}},
 	{name: "hideunread", dir: "tmp", options: []string{plainVFS, "hide unreadable = yes"}},
 	{name: "hideunwrite", dir: "tmp", options: []string{plainVFS, "hide unwriteable files = yes"}},
-	{name: "posixlock", dir: "tmp", options: []string{plainVFS, "posix locking = yes"}},
+	{name: "posixlock", dir: "tmp", options: []string{plainVFS, posixLocking}},
 	{name: "acl_xattr_ign_sysacl_posix", dir: "tmp", options: []string{"vfs objects = acl_xattr", "acl_xattr:ignore system acls = yes", "acl_xattr:default acl style = posix"}},
 	{name: "acl_xattr_ign_sysacl_windows", dir: "tmp", options: []string{"vfs objects = acl_xattr", "acl_xattr:ignore system acls = yes", "acl_xattr:default acl style = windows"}},
 }
@@ -95,6 +94,11 @@ const directGlobal = `[global]
 	map to guest = never
 	store dos attributes = yes
 	strict sync = yes
+	ea support = yes
+	map hidden = no
+	map system = no
+	map readonly = no
+	map archive = no
 	durable handles = yes
 	smb2 leases = yes
 	kernel oplocks = no

@@ -67,7 +67,7 @@ func NewSite(ctx context.Context, l *lab.Lab, name string, direct bool) (*Site, 
 // proxyOptions hands the tests' options through smbproxy.conf to the backend. Signing is as at
 // the baseline's smbd, where smbtorture is free to leave it out.
 func proxyOptions(s *Site) lab.ClusterOptions {
-	opt := lab.ClusterOptions{Name: s.name, GlobalLines: []string{"server signing = auto", "log level = info"}}
+	opt := lab.ClusterOptions{Name: s.name, LogLevel: "info", GlobalLines: []string{"server signing = auto"}}
 	for _, o := range serverOptions {
 		opt.BackendLines = append(opt.BackendLines, "smbd:"+o)
 	}
@@ -77,6 +77,9 @@ func proxyOptions(s *Site) lab.ClusterOptions {
 			share.Lines = append(share.Lines, "server smb encrypt = required")
 		}
 		for _, o := range sh.options {
+			if o == posixLocking {
+				continue // smbproxy's backends never have it
+			}
 			share.Lines = append(share.Lines, "smbd:"+o)
 		}
 		opt.Shares = append(opt.Shares, share)
