@@ -18,6 +18,9 @@ const (
 	backoffMax = 2 * time.Second
 )
 
+// probeLimit is how long a Connect waits for a backend that was down when it came.
+const probeLimit = 250 * time.Millisecond
+
 // queueLimit is what may lie before a socket at most; requests stop going there
 // at maxQueuedBytes, but one call after the other may still pass that check.
 const queueLimit = 256 << 20
@@ -49,22 +52,27 @@ func (p *Pool) connection(ctx context.Context, ln *lane) (*connection, error) {
 		defer p.mu.Unlock()
 		return ln.conn, nil
 	}
-	d := ln.dialing
+	d, down := ln.dialing, p.down.err
 	if d == nil {
 		switch {
 		case p.closed:
 			defer p.mu.Unlock()
 			return nil, errClosed
-		case p.down.err != nil && (p.down.probing || p.now() < p.down.retryAt):
+		case down != nil && (p.down.probing || p.now() < p.down.retryAt):
 			defer p.mu.Unlock()
-			return nil, p.down.err
+			return nil, down
 		}
-		p.down.probing = p.down.err != nil
+		p.down.probing = down != nil
 		d = &dial{done: make(chan struct{})}
 		ln.dialing = d
 		p.children.Go(func() { p.dial(ln, d) })
 	}
 	p.mu.Unlock()
+	if down != nil { // the client that happens to probe does not pay for it
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, probeLimit, down)
+		defer cancel()
+	}
 	if err := await(ctx, d.done); err != nil {
 		return nil, err
 	}

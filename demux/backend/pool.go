@@ -149,11 +149,9 @@ func (p *Pool) Connect(ctx context.Context, user, share string, affinity uint64)
 	ctx, cancel := context.WithTimeoutCause(ctx, connectLimit, p.unanswered())
 	defer cancel()
 	ln := p.attach(affinity)
-	t, err := p.connect(ctx, ln, u.Name, share, affinity)
-	if errors.Is(err, ntstatus.UnexpectedNetworkError) && ctx.Err() == nil {
-		// A connection that ended unnoticed: once more, on a new one. If that
-		// cannot be had, the answer comes at once.
-		t, err = p.connect(ctx, ln, u.Name, share, affinity)
+	t, stale, err := p.connect(ctx, ln, u.Name, share, affinity)
+	if stale && ctx.Err() == nil {
+		t, _, err = p.connect(ctx, ln, u.Name, share, affinity)
 	}
 	if err != nil {
 		p.detach(affinity)
@@ -167,17 +165,18 @@ func (p *Pool) unanswered() error {
 	return fmt.Errorf("backend %q does not answer: %w: %w", p.cfg.Name, ntstatus.UnexpectedNetworkError, context.DeadlineExceeded)
 }
 
-// connect is one try of Connect on a lane.
-func (p *Pool) connect(ctx context.Context, ln *lane, user, share string, affinity uint64) (*Tree, error) {
+// connect is one try of Connect on a lane; stale tells that the connection it was
+// tried on is lost, and another one may do.
+func (p *Pool) connect(ctx context.Context, ln *lane, user, share string, affinity uint64) (t *Tree, stale bool, err error) {
 	cn, err := p.connection(ctx, ln)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	tc, err := cn.tree(ctx, user, share)
 	if err != nil {
-		return nil, err
+		return nil, errors.Is(err, ntstatus.UnexpectedNetworkError), err
 	}
-	return &Tree{pool: p, tc: tc, client: cn.client(affinity)}, nil
+	return &Tree{pool: p, tc: tc, client: cn.client(affinity)}, false, nil
 }
 
 // attach finds the client's lane: the one it is on already, else the one with the
