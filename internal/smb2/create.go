@@ -57,7 +57,7 @@ func (m *CreateRequest) Append(dst []byte) []byte {
 	if m.Name == "" {
 		dst = append(dst, zeros[:8]...)
 	}
-	return appendCreateContexts(dst, start, 48, m.CreateContexts)
+	return appendCreateContexts(dst, start, 48, false, m.CreateContexts)
 }
 
 // CreateResponse is the SMB2 CREATE response, [MS-SMB2] 2.2.14.
@@ -117,5 +117,5 @@ func (m *CreateResponse) Append(dst []byte) []byte {
 	le.PutUint64(b[48:], m.EndofFile)
 	le.PutUint32(b[56:], uint32(m.FileAttributes))
 	SetRawFileID(b, 64, m.FileID)
-	return appendCreateContexts(dst, start, 80, m.CreateContexts)
+	return appendCreateContexts(dst, start, 80, true, m.CreateContexts)
 }

@@ -43,6 +43,14 @@ func FindCreateContext(list []CreateContext, name string) (data []byte, ok bool)
 // createContextHeader is the length of what stands before the buffer of a context.
 const createContextHeader = 16
 
+// Bounds of the length of a name. [MS-SMB2] 2.2.13.2 has names of 4 and of 16 bytes.
+// Samba: shorter ones are refused (4.17). What is longer does not exist, and could not
+// be encoded with an offset of 16 bits behind it.
+const (
+	minContextName = 4
+	maxContextName = 256
+)
+
 // decodeCreateContexts appends the contexts of the chain in b to list. Next only goes
 // forward, so the number of contexts is bounded by len(b)/16.
 func decodeCreateContexts(list []CreateContext, b []byte) ([]CreateContext, error) {
@@ -69,6 +77,9 @@ func decodeCreateContexts(list []CreateContext, b []byte) ([]CreateContext, erro
 		if err != nil {
 			return list, err
 		}
+		if len(name) < minContextName || len(name) > maxContextName {
+			return list, bad("NameLength", reasonValue)
+		}
 		data, err := buffer(CommandCreate, "CreateContext.Data", c, uint32(le.Uint16(c[10:])), le.Uint32(c[12:]), createContextHeader)
 		if err != nil {
 			return list, err
@@ -84,8 +95,10 @@ func decodeCreateContexts(list []CreateContext, b []byte) ([]CreateContext, erro
 }
 
 // appendCreateContexts appends the chain to a body that began at start, and fills in
-// offset and length at field of the body. Without contexts both are zero.
-func appendCreateContexts(dst []byte, start, field int, list []CreateContext) []byte {
+// offset and length at field of the body. Without contexts both are zero. Windows
+// clients leave the last one as it is, servers (Samba and Windows) pad it too, and
+// count the padding.
+func appendCreateContexts(dst []byte, start, field int, padLast bool, list []CreateContext) []byte {
 	if len(list) == 0 {
 		return dst
 	}
@@ -98,14 +111,14 @@ func appendCreateContexts(dst []byte, start, field int, list []CreateContext) []
 		le.PutUint16(dst[at+6:], uint16(len(c.Name)))
 		dst = append(dst, c.Name...)
 		dst = pad8(dst, at)
-		if len(c.Data) != 0 {
-			le.PutUint16(dst[at+10:], uint16(len(dst)-at))
-			le.PutUint32(dst[at+12:], uint32(len(c.Data)))
-			dst = append(dst, c.Data...)
-		}
+		le.PutUint16(dst[at+10:], uint16(len(dst)-at))
+		le.PutUint32(dst[at+12:], uint32(len(c.Data)))
+		dst = append(dst, c.Data...)
 		if i != len(list)-1 {
 			dst = pad8(dst, at)
 			le.PutUint32(dst[at:], uint32(len(dst)-at))
+		} else if padLast {
+			dst = pad8(dst, at)
 		}
 	}
 	le.PutUint32(dst[start+field:], uint32(HeaderSize+first-start))

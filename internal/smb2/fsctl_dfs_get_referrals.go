@@ -114,8 +114,10 @@ type DfsReferral struct {
 	NetworkAddress     string
 }
 
-// Sizes and flags of referral entries.
+// Sizes and flags of referral entries. maxDfsText bounds the strings of a response,
+// in multiples of its length.
 const (
+	maxDfsText          = 8
 	dfsReferralSize     = 34
 	dfsNameListReferral = 0x0002
 )
@@ -135,6 +137,7 @@ func (r *RespGetDfsReferral) Decode(b []byte) error {
 	}
 	*r = RespGetDfsReferral{PathConsumed: le.Uint16(b), ReferralHeaderFlags: le.Uint32(b[4:])}
 	count := int(le.Uint16(b[2:]))
+	budget := maxDfsText * len(b) // entries may share strings, and so claim more than is there
 	for b = b[8:]; count > 0; count-- {
 		if err := need(name+".NumberOfReferrals", b, dfsReferralSize); err != nil {
 			return err
@@ -157,6 +160,9 @@ func (r *RespGetDfsReferral) Decode(b []byte) error {
 			}
 			if *s, ok = stringZ(b[off:]); !ok {
 				return &DecodeError{Command: CommandIoctl, Field: name + ".DFSPath", Reason: reasonOdd}
+			}
+			if budget -= len(*s); budget < 0 {
+				return &DecodeError{Command: CommandIoctl, Field: name + ".DFSPath", Reason: reasonCount}
 			}
 		}
 		r.Referrals = append(r.Referrals, d)

@@ -29,7 +29,7 @@ func (m *IoctlRequest) Decode(msg []byte) (err error) {
 	return err
 }
 
-// Append appends the body.
+// Append appends the body. Offsets of what is empty are set too, as Windows does.
 func (m *IoctlRequest) Append(dst []byte) []byte {
 	start := len(dst)
 	dst, b := grow(dst, 56)
