@@ -47,7 +47,8 @@ lint:
 	$(LINT) run $(PKGS)
 
 .PHONY: test
-test: deps format vet ## every test, race detector on, end-to-end tests included
+test: format vet ## every test, race detector on, end-to-end tests included
+	@scripts/install-deps torture
 	$(GOTEST) -race -shuffle=on -timeout 40m $(PKGS)
 
 .PHONY: check
