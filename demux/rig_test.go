@@ -235,6 +235,9 @@ func (c *client) must(cmd smb2.Command, body smb2.Body, into smb2.Message) {
 // treeConnect makes share the client's tree.
 func (c *client) treeConnect(share string) ntstatus.Status {
 	c.t.Helper()
+	sign := c.Sign
+	c.Sign = true // 3.1.1 demands it of this one
+	defer func() { c.Sign = sign }()
 	m, err := c.Do(smb2.Header{Command: smb2.CommandTreeConnect}, &smb2.TreeConnectRequest{Path: `\\smbproxy\` + share})
 	if err != nil && m.Bytes == nil {
 		c.t.Fatal(err)
