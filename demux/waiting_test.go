@@ -2,6 +2,7 @@ package demux
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -168,8 +169,12 @@ func TestDisconnectClosesAtBackend(t *testing.T) {
 		b.Conn.Close()
 	}
 	eventually(t, "no opens and trees left", func() error {
-		if n, m := len(r.demux.Opens()), len(r.demux.Trees()); n+m != 0 {
-			return ntstatus.DeviceBusy
+		clients := 0
+		for _, lane := range r.pools["b1"].Status().Lanes {
+			clients += lane.Clients
+		}
+		if n, m := len(r.demux.Opens()), len(r.demux.Trees()); n+m+clients != 0 {
+			return fmt.Errorf("%d opens, %d trees, %d clients of the backend", n, m, clients)
 		}
 		return nil
 	})

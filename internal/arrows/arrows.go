@@ -25,6 +25,7 @@ var allowed = map[string][]string{
 	// Only for tests, the demo and benchmarks: nothing of the product imports these.
 	"internal/arrows":  {},
 	"internal/rawsmb":  {"internal/transport", "crypto", "internal/smb2", "internal/ntstatus"},
+	"internal/pcap":    {"crypto", "internal/smb2", "internal/ntstatus"},
 	"internal/lab":     {"internal/rawsmb", "internal/smb2", "internal/ntstatus", "internal/smbconf"},
 	"internal/demo":    {"internal/lab"},
 	"internal/torture": {"internal/lab", "internal/rawsmb", "internal/smb2", "internal/ntstatus", "internal/smbconf"},
@@ -32,7 +33,7 @@ var allowed = map[string][]string{
 }
 
 // forTests are packages that only tests and other packages for tests may import.
-var forTests = []string{"internal/arrows", "internal/rawsmb", "internal/lab", "internal/demo", "internal/e2e", "internal/torture"}
+var forTests = []string{"internal/arrows", "internal/rawsmb", "internal/lab", "internal/demo", "internal/e2e", "internal/torture", "internal/pcap"}
 
 // Limits of length, in lines.
 const (
