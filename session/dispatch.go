@@ -171,6 +171,9 @@ func (r *Request) checkSignature() ntstatus.Status {
 	case h.Command == smb2.CommandCancel && !signed:
 		return ntstatus.Success // Samba: CANCEL may go unsigned (4.17); it has no effect on data
 	}
+	if r.channel == nil && h.Command != smb2.CommandSessionSetup {
+		return ntstatus.UserSessionDeleted
+	}
 	signer := r.findSigner()
 	if h.Command != smb2.CommandCancel {
 		r.signer = signer
@@ -181,8 +184,6 @@ func (r *Request) checkSignature() ntstatus.Status {
 	case h.Command == smb2.CommandSessionSetup && (r.channel == nil || !r.channel.ready.Load()):
 		r.badSig = true // for setupChannel to judge, after what says more
 		return ntstatus.Success
-	case signer == nil && r.Session == nil:
-		return ntstatus.UserSessionDeleted
 	}
 	return ntstatus.AccessDenied
 }
@@ -190,14 +191,11 @@ func (r *Request) checkSignature() ntstatus.Status {
 // findSigner is the key by which the request should be signed: the channel's, else the session's, which a SESSION_SETUP
 // that binds uses ([MS-SMB2] 3.3.5.5): the session is then one of another connection.
 func (r *Request) findSigner() *crypto.Signer {
-	if r.channel != nil {
-		if s := r.channel.signer.Load(); s != nil {
-			return s
-		}
-	}
 	sess := r.Session
-	if r.Header.Command == smb2.CommandSessionSetup && sess == nil {
+	if r.channel == nil {
 		sess = r.Connection.server.session(r.Header.SessionID)
+	} else if s := r.channel.signer.Load(); s != nil {
+		return s
 	}
 	if sess == nil || !sess.authenticated() {
 		return nil

@@ -101,6 +101,9 @@ func (r *Request) failOnce(st ntstatus.Status) {
 }
 
 // putHeader writes the response's header over the first 64 bytes of msg ([MS-SMB2] 3.3.4.1).
+//
+// Samba: a reply to a signed request for which there is no key, as its session is gone, carries the request's own
+// signature (4.17). Clients that insist on signatures take STATUS_USER_SESSION_DELETED only so.
 func (r *Request) putHeader(msg []byte, st ntstatus.Status, credits uint16, async uint64) {
 	h := smb2.Header{
 		CreditCharge: r.Header.CreditCharge,
@@ -118,6 +121,10 @@ func (r *Request) putHeader(msg []byte, st ntstatus.Status, credits uint16, asyn
 	if async != 0 {
 		h.Flags |= smb2.FlagAsync
 		h.AsyncID = async
+	}
+	if r.signer == nil && st == ntstatus.UserSessionDeleted {
+		h.Flags |= r.Header.Flags & smb2.FlagSigned
+		h.Signature = r.Header.Signature
 	}
 	h.Put(msg)
 }

@@ -1,7 +1,6 @@
 package session
 
 import (
-	"encoding/binary"
 	"fmt"
 	"io"
 	"sync"
@@ -103,17 +102,18 @@ func (s *Session) expiredAt(now time.Time) bool {
 // authenticated tells whether the session is Valid or Expired.
 func (s *Session) authenticated() bool { return sessionState(s.state.Load()) == sessionValid }
 
-// newSessionID is an id that nobody can guess and that tells the node.
+// newSessionID is a random id of 32 bits with the node in the high ones. It is no secret: without the keys it is of no
+// use. Samba: ids have 32 bits too, and smbtorture's smb2.session-id counts on it (4.17).
 func (s *Server) newSessionID(cfg *Config) (uint64, error) {
-	var b [8]byte
+	var b [4]byte
 	if _, err := io.ReadFull(cfg.Rand, b[:]); err != nil {
 		return 0, fmt.Errorf("random session id: %w", err)
 	}
-	id := binary.LittleEndian.Uint64(b[:])&^(0xFFFF<<48) | uint64(cfg.Node)<<48
-	if id == 0 {
+	id := uint64(le.Uint32(b[:]))
+	if id == 0 || id == 0xFFFFFFFF {
 		id = 1
 	}
-	return id, nil
+	return id | uint64(cfg.Node)<<48, nil
 }
 
 // newSession makes a session in progress on c ([MS-SMB2] 3.3.5.5.1).

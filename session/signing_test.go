@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"testing"
 
 	"smbproxy/internal/ntstatus"
@@ -152,7 +153,15 @@ func TestForeignSession(t *testing.T) {
 	a := ts.login(t, smb2.Dialect311, "anna")
 	b := ts.login(t, smb2.Dialect311, "anna")
 	b.sessionID, b.signer = a.sessionID, a.signer
-	b.want(ntstatus.UserSessionDeleted, smb2.CommandTreeConnect, &smb2.TreeConnectRequest{Path: "share"})
+	msg := b.message(b.header(smb2.CommandTreeConnect), &smb2.TreeConnectRequest{Path: "share"})
+	b.write(msg)
+	f := b.mustRead()
+	if f.hdrs[0].Status != ntstatus.UserSessionDeleted {
+		t.Errorf("got %v, want %v", f.hdrs[0].Status, ntstatus.UserSessionDeleted)
+	}
+	if !bytes.Equal(smb2.RawSignature(f.msgs[0]), smb2.RawSignature(msg)) || f.hdrs[0].Flags&smb2.FlagSigned == 0 {
+		t.Error("the refusal does not carry the request's signature")
+	}
 	if st := b.setup("anna", func(h *smb2.Header, _ *smb2.SessionSetupRequest) { h.SessionID = a.sessionID }); st != ntstatus.UserSessionDeleted {
 		t.Errorf("SESSION_SETUP: got %v, want %v", st, ntstatus.UserSessionDeleted)
 	}
