@@ -163,6 +163,7 @@ const (
 	PossibleDeadlock           Status = 0xC0000194
 	DuplicateObjectid          Status = 0xC000022A
 	InvalidLockRange           Status = 0xC00001A1
+	IllegalCharacter           Status = 0xC0000161
 	FileCheckedOut             Status = 0xC0000901
 	CheckoutRequired           Status = 0xC0000902
 	BadFileType                Status = 0xC0000903

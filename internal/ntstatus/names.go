@@ -146,6 +146,7 @@ var names = map[Status]string{
 	PossibleDeadlock:                 "STATUS_POSSIBLE_DEADLOCK",
 	DuplicateObjectid:                "STATUS_DUPLICATE_OBJECTID",
 	InvalidLockRange:                 "STATUS_INVALID_LOCK_RANGE",
+	IllegalCharacter:                 "STATUS_ILLEGAL_CHARACTER",
 	FileCheckedOut:                   "STATUS_FILE_CHECKED_OUT",
 	CheckoutRequired:                 "STATUS_CHECKOUT_REQUIRED",
 	BadFileType:                      "STATUS_BAD_FILE_TYPE",

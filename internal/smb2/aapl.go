@@ -1,11 +1,16 @@
 package smb2
 
+import "smbproxy/internal/ntstatus"
+
 // The data of an AAPL create context: Apple's extensions. There is no Microsoft
 // document; the layout is Apple's published one, as smbd's vfs_fruit and
 // netatalk-era clients agree on it.
 
-// AAPLServerQuery is the only CommandCode clients use in CREATE.
-const AAPLServerQuery uint32 = 1
+// Values of CommandCode: which of two pairs of structures it is.
+const (
+	AAPLServerQuery uint32 = 1
+	AAPLResolveID   uint32 = 2
+)
 
 // Bits of AAPLRequest.RequestBitmap: which parts the answer shall have.
 const (
@@ -32,16 +37,24 @@ const (
 // AAPLRequest is what the client sends.
 type AAPLRequest struct {
 	CommandCode        uint32
-	RequestBitmap      uint64
+	RequestBitmap      uint64 // of AAPLServerQuery, as is the next
 	ClientCapabilities uint64
+	FileID             uint64 // of AAPLResolveID
 }
 
 // Decode reads the data.
 func (c *AAPLRequest) Decode(data []byte) error {
+	if len(data) < 16 {
+		return contextSize(CreateAAPL, data)
+	}
+	*c = AAPLRequest{CommandCode: le.Uint32(data)}
+	if c.CommandCode == AAPLResolveID {
+		c.FileID = le.Uint64(data[8:])
+		return nil
+	}
 	if err := exactly(CreateAAPL, data, 24); err != nil {
 		return err
 	}
-	c.CommandCode = le.Uint32(data)
 	c.RequestBitmap = le.Uint64(data[8:])
 	c.ClientCapabilities = le.Uint64(data[16:])
 	return nil
@@ -50,27 +63,36 @@ func (c *AAPLRequest) Decode(data []byte) error {
 // Append appends the data.
 func (c *AAPLRequest) Append(dst []byte) []byte {
 	dst = le.AppendUint64(dst, uint64(c.CommandCode))
+	if c.CommandCode == AAPLResolveID {
+		return le.AppendUint64(dst, c.FileID)
+	}
 	dst = le.AppendUint64(dst, c.RequestBitmap)
 	return le.AppendUint64(dst, c.ClientCapabilities)
 }
 
-// AAPLResponse is what the server answers. ReplyBitmap says which of the rest stand
-// in it, in this order.
+// AAPLResponse is what the server answers. ReplyBitmap says which of the caps and the
+// model stand in it, in this order.
 type AAPLResponse struct {
 	CommandCode uint32
-	ReplyBitmap uint64
+	ReplyBitmap uint64 // of AAPLServerQuery, as are the next three
 	ServerCaps  uint64
 	VolumeCaps  uint64
 	Model       string
+	Status      ntstatus.Status // of AAPLResolveID, as is the next
+	Name        string
 }
 
 // Decode reads the data.
 func (c *AAPLResponse) Decode(data []byte) (err error) {
-	*c = AAPLResponse{}
 	if len(data) < 16 {
 		return contextSize(CreateAAPL, data)
 	}
-	c.CommandCode = le.Uint32(data)
+	*c = AAPLResponse{CommandCode: le.Uint32(data)}
+	if c.CommandCode == AAPLResolveID {
+		c.Status = ntstatus.Status(le.Uint32(data[8:]))
+		c.Name, err = text(CommandCreate, "AAPL.Name", data, 16, le.Uint32(data[12:]), 16)
+		return err
+	}
 	c.ReplyBitmap = le.Uint64(data[8:])
 	data = data[16:]
 	for _, part := range []struct {
@@ -99,6 +121,9 @@ func (c *AAPLResponse) Decode(data []byte) (err error) {
 // Append appends the data.
 func (c *AAPLResponse) Append(dst []byte) []byte {
 	dst = le.AppendUint64(dst, uint64(c.CommandCode))
+	if c.CommandCode == AAPLResolveID {
+		return appendText(le.AppendUint32(dst, uint32(c.Status)), c.Name)
+	}
 	dst = le.AppendUint64(dst, c.ReplyBitmap)
 	if c.ReplyBitmap&AAPLServerCaps != 0 {
 		dst = le.AppendUint64(dst, c.ServerCaps)
@@ -107,9 +132,7 @@ func (c *AAPLResponse) Append(dst []byte) []byte {
 		dst = le.AppendUint64(dst, c.VolumeCaps)
 	}
 	if c.ReplyBitmap&AAPLModelInfo != 0 {
-		dst = le.AppendUint32(dst, 0)
-		dst = le.AppendUint32(dst, uint32(UTF16Len(c.Model)))
-		dst = AppendUTF16(dst, c.Model)
+		dst = appendText(le.AppendUint32(dst, 0), c.Model)
 	}
 	return dst
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -20,8 +21,14 @@ const capturesDir = "../../../shared/pcaps"
 // source is the SMB frames of one capture, in both directions.
 type source struct {
 	name   string
-	frames [][]byte
+	frames []frame
 	lost   int
+}
+
+// frame is one frame and the client's end of its connection.
+type frame struct {
+	client netip.AddrPort
+	data   []byte
 }
 
 // sources are the goldens of testdata, which are always there, and the captures, which may not be.
@@ -33,7 +40,7 @@ func sources(t *testing.T) []source {
 		t.Fatal("no messages in testdata", err)
 	}
 	for _, p := range paths {
-		golden.frames = append(golden.frames, undump(t, p))
+		golden.frames = append(golden.frames, frame{data: undump(t, p)})
 	}
 	list := []source{golden}
 	for _, pattern := range []string{"*.pcap", "*.pcap.gz"} {
@@ -48,11 +55,17 @@ func sources(t *testing.T) []source {
 			}
 			s := source{name: filepath.Base(p)}
 			for _, st := range streams {
-				if st.Src.Port() == 445 || st.Dst.Port() == 445 {
-					frames, lost := st.Frames()
-					s.frames = append(s.frames, frames...)
-					s.lost += lost
+				client := st.Src
+				if client.Port() == 445 {
+					client = st.Dst
+				} else if st.Dst.Port() != 445 {
+					continue
 				}
+				frames, lost := st.Frames()
+				for _, f := range frames {
+					s.frames = append(s.frames, frame{client, f})
+				}
+				s.lost += lost
 			}
 			list = append(list, s)
 		}
@@ -133,7 +146,7 @@ func TestCaptures(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			var n tally
 			for _, f := range s.frames {
-				checkFrame(t, f, &n)
+				checkFrame(t, f.data, &n)
 			}
 			t.Logf("%d messages, %d with padding, %d sealed, %d of SMB1, %d malformed, %d bytes lost by the capture", n.messages, n.padded, n.sealed, n.smb1, n.malformed, s.lost)
 			if want := s.name == "sv_smb-length-5770__input.pcap"; want != (n.malformed == 1) {

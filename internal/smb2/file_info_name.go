@@ -103,7 +103,8 @@ func DecodeFileHardLinkInfo(b []byte) (list []FileLinkEntryInfo, err error) {
 	if err = need("FileHardLinkInformation", b, 8); err != nil {
 		return nil, err
 	}
-	if le.Uint32(b[4:]) == 0 {
+	count := le.Uint32(b[4:])
+	if count == 0 {
 		return nil, nil
 	}
 	err = entries("FileHardLinkInformation", b[8:], 16, func(e []byte) error {
@@ -115,6 +116,9 @@ func DecodeFileHardLinkInfo(b []byte) (list []FileLinkEntryInfo, err error) {
 		list = append(list, FileLinkEntryInfo{ParentFileID: le.Uint64(e[4:]), FileName: name})
 		return err
 	})
+	if err == nil && uint64(len(list)) != uint64(count) {
+		err = &DecodeError{Command: CommandQueryInfo, Field: "FileHardLinkInformation.EntriesReturned", Offset: 4, Reason: reasonCount}
+	}
 	return list, err
 }
 
