@@ -51,7 +51,7 @@ func TestPipes(t *testing.T) {
 	c := r.connect(t, "user1", "IPC$")
 	for name, want := range map[string]ntstatus.Status{
 		"srvsvc": ntstatus.Success, "SRVSVC": ntstatus.Success, "wkssvc": ntstatus.Success, "lsarpc": ntstatus.Success,
-		"nopipe": ntstatus.ObjectNameNotFound, `a\..\nopipe`: ntstatus.ObjectNameNotFound, "..": ntstatus.ObjectPathSyntaxBad, "": ntstatus.ObjectNameNotFound,
+		"nopipe": ntstatus.ObjectNameNotFound, `a\..\srvsvc`: ntstatus.ObjectNameNotFound, `\srvsvc`: ntstatus.ObjectNameNotFound, `pipe\srvsvc`: ntstatus.ObjectNameNotFound, "..": ntstatus.ObjectNameNotFound, "": ntstatus.ObjectNameNotFound,
 	} {
 		m, st := c.create(name, smb2.FileReadData|smb2.FileWriteData, smb2.FileOpen, 0)
 		if st != want {

@@ -66,12 +66,12 @@ func (c *creation) plan(r *session.Request, t *tree, m *smb2.CreateRequest) erro
 	if m.CreateOptions&smb2.FileOpenByFileID != 0 {
 		return ntstatus.NotSupported // the name is an id then. Samba: the same (4.17)
 	}
+	if t.pipes && !knownPipe(m.Name) {
+		return ntstatus.ObjectNameNotFound
+	}
 	name, err := createName(m.Name, r.Header.Flags&smb2.FlagDFS != 0)
 	if err != nil {
 		return err
-	}
-	if t.pipes && !pipes[pipeName(name)] {
-		return ntstatus.ObjectNameNotFound
 	}
 	if m.CreateContexts, err = requestContexts(m.CreateContexts); err != nil {
 		return err

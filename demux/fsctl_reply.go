@@ -24,15 +24,15 @@ func (p *op) answerFsctl(h *smb2.Header, reply *transport.Frame) {
 }
 
 // fsctlCarries decodes an IOCTL response into m and checks it; false: there was none, and the
-// request has ended. A server-side copy that is refused for its limits has a response in spite of
-// its status ([MS-SMB2] 3.3.5.15.6.2).
+// request has ended. A server-side copy that fails has a response in spite of its status
+// ([MS-SMB2] 3.3.4.4, 3.3.5.15.6); StructureSize tells it from an ERROR response.
 func fsctlCarries(p *op, h *smb2.Header, reply *transport.Frame, err error, m *smb2.IoctlResponse) bool {
 	if err != nil {
 		p.lost(err)
 		return false
 	}
 	err = m.Decode(reply.Bytes())
-	if h.Status != ntstatus.Success && (err != nil || !carries(h) && h.Status != ntstatus.InvalidParameter) {
+	if h.Status != ntstatus.Success && err != nil {
 		p.passError(h, reply)
 		return false
 	}

@@ -74,6 +74,10 @@ func TestCopychunkRefused(t *testing.T) {
 	if st != ntstatus.InvalidParameter || len(out) != 12 || binary.LittleEndian.Uint32(out) == 0 {
 		t.Errorf("64 MiB in a chunk: %v, limits % x", st, out)
 	}
+	st, out = c.ioctl(target, smb2.FsctlSrvCopychunkWrite, copychunkInput(key, 5))
+	if st != ntstatus.Status(0xC000001F) || len(out) != 12 {
+		t.Errorf("beyond the source's end: %v, % x; want the response beside the status", st, out)
+	}
 	c.close(source)
 	if st, _ := c.ioctl(target, smb2.FsctlSrvCopychunkWrite, copychunkInput(key, 4)); st != ntstatus.ObjectNameNotFound {
 		t.Errorf("key of a closed file: %v", st)

@@ -13,8 +13,6 @@ var pipes = map[string]bool{
 	"netdfs": true, "epmapper": true, "mdssvc": true, "fssagentrpc": true, "rpcecho": true, "unixinfo": true,
 }
 
-// pipeName is a pipe's name as the table has it. Clients send it bare; some put PIPE before it,
-// which smbd takes off too.
-func pipeName(name string) string {
-	return strings.TrimPrefix(strings.ToLower(name), `pipe\`)
-}
+// knownPipe says whether a CREATE on IPC$ names a pipe of the table: bare, in any case, with no
+// separator anywhere (Samba: 4.17 refuses \srvsvc and PIPE\srvsvc likewise).
+func knownPipe(name string) bool { return pipes[strings.ToLower(name)] }

@@ -38,8 +38,14 @@ func carries(h *smb2.Header) bool {
 // data means something to any client: how long the buffer should have been.
 func (p *op) passError(h *smb2.Header, reply *transport.Frame) {
 	st := h.Status
-	if st == ntstatus.Cancelled && h.Command == smb2.CommandChangeNotify && p.req.Closing() {
-		st = ntstatus.NotifyCleanup // [MS-SMB2] 3.3.5.8: the directory's open goes, nobody cancelled
+	if st == ntstatus.Cancelled && p.req.Closing() {
+		// Nobody has cancelled: tree or session goes, and its opens with it. Samba: the statuses (4.17).
+		switch h.Command {
+		case smb2.CommandChangeNotify:
+			st = ntstatus.NotifyCleanup
+		case smb2.CommandLock:
+			st = ntstatus.RangeNotLocked
+		}
 	}
 	if st == ntstatus.BufferTooSmall || st == ntstatus.InfoLengthMismatch {
 		var e smb2.ErrorResponse

@@ -85,13 +85,18 @@ func (d *Demux) admit(r *session.Request, routes *routes, share *Share) (user st
 	return user, encrypt, nil
 }
 
-// connectResponse tells the client what it has got. Capabilities and flags are ours to give,
-// the rights are the backend's.
+// relayedShareFlags are what the backend may say of a share to our clients. The others promise
+// what is ours to promise, or nobody's: DFS, encryption, compression.
+const relayedShareFlags = smb2.ShareFlagCachingMask | smb2.ShareFlagAccessBasedDirectory
+
+// connectResponse tells the client what it has got: the backend's rights and view of the share,
+// and no capabilities.
 func (t *tree) connectResponse(at *attachment, encrypt bool) *smb2.TreeConnectResponse {
-	m := &smb2.TreeConnectResponse{ShareType: smb2.ShareTypeDisk, MaximalAccess: at.MaximalAccess()}
+	m := &smb2.TreeConnectResponse{
+		ShareType: smb2.ShareTypeDisk, ShareFlags: at.ShareFlags() & relayedShareFlags, MaximalAccess: at.MaximalAccess(),
+	}
 	if t.pipes {
-		// Samba: a pipe share is not cached and has this access (4.17).
-		m.ShareType, m.ShareFlags = smb2.ShareTypePipe, smb2.ShareFlagNoCaching
+		m.ShareType = smb2.ShareTypePipe
 	}
 	if encrypt {
 		m.ShareFlags |= smb2.ShareFlagEncryptData

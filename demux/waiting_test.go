@@ -77,7 +77,20 @@ func TestLockWaits(t *testing.T) {
 			t.Errorf("cancelled lock (by AsyncId: %v): %v, AsyncId %d", async, got.Status, got.AsyncID)
 		}
 	}
-	p := b.start(smb2.CommandLock, lock(m.FileID, smb2.LockFlagExclusiveLock))
+	third := r.connect(t, "user1", "share")
+	m3, st := third.create("f", allAccess, smb2.FileOpen, 0)
+	if st != ntstatus.Success {
+		t.Fatal(st)
+	}
+	p := third.start(smb2.CommandLock, lock(m3.FileID, smb2.LockFlagExclusiveLock))
+	if st := third.wait(p).Header.Status; st != ntstatus.Pending {
+		t.Fatal(st)
+	}
+	third.must(smb2.CommandTreeDisconnect, &smb2.TreeDisconnectRequest{}, nil)
+	if st := third.wait(p).Header.Status; st != ntstatus.RangeNotLocked {
+		t.Errorf("lock that waits while its tree goes: %v", st)
+	}
+	p = b.start(smb2.CommandLock, lock(m.FileID, smb2.LockFlagExclusiveLock))
 	if st := b.wait(p).Header.Status; st != ntstatus.Pending {
 		t.Fatal(st)
 	}
