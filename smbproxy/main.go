@@ -97,7 +97,7 @@ From nothing to a share that works:
 		newServeCommand(&configFile), newReloadCommand(&configFile),
 		newTestparmCommand(&configFile), newBackendCommand(&configFile),
 		newStatusCommand(&configFile), newSessionsCommand(&configFile), newOpensCommand(&configFile),
-		newVersionCommand(),
+		newBenchCommand(), newVersionCommand(),
 	)
 	return root
 }

@@ -20,20 +20,22 @@ var allowed = map[string][]string{
 	"demux/backend":      {"internal/transport", "crypto", "internal/smb2", "internal/ntstatus"},
 	"demux":              {"session", "acl", "statedb", "demux/backend", "internal/transport", "internal/smb2", "internal/ntstatus"},
 	"internal/smbconf":   {},
-	"smbproxy":           {"demux", "demux/backend", "session", "session/auth", "acl", "statedb", "internal/smbconf", "crypto", "internal/smb2", "internal/ntstatus"},
+	"internal/rawsmb":    {"internal/transport", "crypto", "internal/smb2", "internal/ntstatus"},
+	"internal/bench":     {"internal/rawsmb", "crypto", "internal/smb2", "internal/ntstatus"},
+	"smbproxy":           {"internal/bench", "demux", "demux/backend", "session", "session/auth", "acl", "statedb", "internal/smbconf", "crypto", "internal/smb2", "internal/ntstatus"},
 
 	// Only for tests, the demo and benchmarks: nothing of the product imports these.
-	"internal/arrows":  {},
-	"internal/rawsmb":  {"internal/transport", "crypto", "internal/smb2", "internal/ntstatus"},
-	"internal/pcap":    {"crypto", "internal/smb2", "internal/ntstatus"},
-	"internal/lab":     {"internal/rawsmb", "internal/smb2", "internal/ntstatus", "internal/smbconf"},
-	"internal/demo":    {"internal/lab"},
-	"internal/torture": {"internal/lab", "internal/rawsmb", "internal/smb2", "internal/ntstatus", "internal/smbconf"},
-	"internal/e2e":     {"internal/lab", "internal/rawsmb", "internal/smb2", "internal/ntstatus"},
+	"internal/arrows":        {},
+	"internal/pcap":          {"crypto", "internal/smb2", "internal/ntstatus"},
+	"internal/lab":           {"internal/rawsmb", "internal/smb2", "internal/ntstatus", "internal/smbconf"},
+	"internal/demo":          {"internal/lab"},
+	"internal/bench/compare": {"internal/bench", "internal/lab"},
+	"internal/torture":       {"internal/lab", "internal/rawsmb", "internal/smb2", "internal/ntstatus", "internal/smbconf"},
+	"internal/e2e":           {"internal/lab", "internal/rawsmb", "internal/smb2", "internal/ntstatus"},
 }
 
 // forTests are packages that only tests and other packages for tests may import.
-var forTests = []string{"internal/arrows", "internal/rawsmb", "internal/lab", "internal/demo", "internal/e2e", "internal/torture", "internal/pcap"}
+var forTests = []string{"internal/arrows", "internal/lab", "internal/demo", "internal/e2e", "internal/torture", "internal/pcap"}
 
 // Limits of length, in lines.
 const (
