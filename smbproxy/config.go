@@ -31,6 +31,7 @@ type Global struct {
 
 	Interfaces     []string
 	Ports          []int
+	MultiChannel   bool
 	AdminSocket    string
 	MetricsAddress string
 

@@ -97,6 +97,7 @@ func sessionConfig(cfg *Config, guid [16]byte, a auth.Authenticator, observe ses
 		SigningAlgorithms:        wireNames(g.SigningAlgorithms, signingByName),
 		Encryption:               encryptionByName[g.Encryption],
 		Ciphers:                  wireNames(g.EncryptionAlgorithms, cipherByName),
+		MultiChannel:             g.MultiChannel,
 		Credits:                  g.MaxCredits,
 		MaxTransactSize:          uint32(g.MaxTransact),
 		MaxReadSize:              uint32(g.MaxRead),
@@ -121,6 +122,10 @@ func demuxConfig(cfg *Config, pools map[string]*backend.Pool, log *slog.Logger) 
 		out.GuestAccount = cfg.Global.GuestAccount
 	}
 	var faults []error
+	var err error
+	if out.Interfaces, err = channelInterfaces(&cfg.Global, hostInterfaces); err != nil {
+		faults = append(faults, err)
+	}
 	for _, s := range cfg.Shares {
 		if !s.Available {
 			continue
