@@ -72,8 +72,8 @@ func Dial(ctx context.Context, addr string, opt Options) (*Conn, error) {
 	return c, nil
 }
 
-// DialSilent connects and says nothing yet.
-func DialSilent(ctx context.Context, addr string, opt Options) (*Conn, error) {
+// withDefaults fills in what is not set.
+func (opt Options) withDefaults() Options {
 	if opt.Timeout == 0 {
 		opt.Timeout = 30 * time.Second
 	}
@@ -86,15 +86,23 @@ func DialSilent(ctx context.Context, addr string, opt Options) (*Conn, error) {
 	if opt.ClientGUID == (smb2.GUID{}) {
 		rand.Read(opt.ClientGUID[:])
 	}
+	return opt
+}
+
+// newConn makes a connection whose reader does not run yet.
+func newConn(nc net.Conn, opt Options) *Conn {
+	return &Conn{nc: nc, opt: opt, waiting: map[uint64]chan Message{}, sessions: map[uint64]*Session{},
+		credits: 1, done: make(chan struct{}), Events: make(chan Message, 256)}
+}
+
+// DialSilent connects and says nothing yet.
+func DialSilent(ctx context.Context, addr string, opt Options) (*Conn, error) {
 	var d net.Dialer
 	nc, err := d.DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return nil, err
 	}
-	c := &Conn{nc: nc, opt: opt, waiting: map[uint64]chan Message{}, sessions: map[uint64]*Session{},
-		credits: 1, done: make(chan struct{}), Events: make(chan Message, 256)}
-	go c.read()
-	return c, nil
+	return NewConn(nc, opt), nil
 }
 
 // Close ends the connection without a LOGOFF and waits for its reader.
