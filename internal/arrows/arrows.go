@@ -35,7 +35,7 @@ var allowed = map[string][]string{
 }
 
 // forTests are packages that only tests and other packages for tests may import.
-var forTests = []string{"internal/arrows", "internal/lab", "internal/demo", "internal/e2e", "internal/torture", "internal/pcap"}
+var forTests = []string{"internal/arrows", "internal/lab", "internal/demo", "internal/e2e", "internal/torture", "internal/pcap", "internal/hostile"}
 
 // Limits of length, in lines.
 const (
