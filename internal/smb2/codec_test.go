@@ -22,6 +22,7 @@ func TestUTF16(t *testing.T) {
 		"low alone":         {"\xed\xbf\xbf", "\xff\xdf"},
 		"high before a":     {"\xed\xa0\x80a", "\x00\xd8a\x00"},
 		"low before high":   {"\xed\xb0\x80\xed\xa0\x80", "\x00\xdc\x00\xd8"},
+		"low before low":    {"\xed\xb0\x80\xed\xb0\x81", "\x00\xdc\x01\xdc"},
 		"private use":       {"\uf020", "\x20\xf0"}, // how smbd and clients write what a name may not hold
 		"nul in the middle": {"a\x00b", "a\x00\x00\x00b\x00"},
 	}
@@ -240,6 +241,18 @@ func TestCreateContextNames(t *testing.T) {
 		s := sample{command: CommandCreate, message: &CreateRequest{CreateContexts: []CreateContext{{Name: make([]byte, n)}}}}
 		if err := new(CreateRequest).Decode(s.encode()); (err == nil) != ok {
 			t.Errorf("name of %d bytes: %v", n, err)
+		}
+	}
+}
+
+// TestCreateContextNext checks the offsets that are no chain.
+func TestCreateContextNext(t *testing.T) {
+	chain := appendCreateContexts(make([]byte, 88), 0, 80, true, sampleContexts()[1:3])[88:] // two of 24 bytes
+	for next, want := range map[uint32]int{0: 1, 24: 2, 8: 0, 12: 0, 16: 0, 40: 0, 48: 0, 56: 0, 0x80000000: 0, 0xFFFFFFF8: 0} {
+		b := append(bytes.Clone(chain), make([]byte, 64)...)[:len(chain)]
+		le.PutUint32(b, next)
+		if got, err := decodeCreateContexts(nil, b); (err == nil) != (want != 0) || err == nil && len(got) != want {
+			t.Errorf("Next %d: got %d contexts %v, want %d", next, len(got), err, want)
 		}
 	}
 }

@@ -10,7 +10,7 @@
 // Offsets on the wire count from the header, so Decode needs the header and Append
 // counts from 64 whatever dst holds already. Byte slices in a decoded message alias
 // msg: they are valid as long as msg is, and must be copied to live longer. Names are
-// Go strings, in WTF-8, so that an unpaired surrogate survives ([UTF16]).
+// Go strings, in WTF-8, so that an unpaired surrogate survives ([AppendUTF16]).
 //
 // Decoders trust nothing: StructureSize, every offset and every length is checked
 // before slicing, and memory is taken by what is present, never by what a count
