@@ -172,7 +172,7 @@ func (r *Request) sendInterim() {
 	defer f.Release()
 	msg := f.Bytes()
 	r.putHeader(msg, ntstatus.Pending, r.creditsFor(ntstatus.Pending, 0), r.asyncID)
-	r.send(f)
+	r.Connection.send(f, r.sealFor)
 }
 
 // Cancel serves CANCEL ([MS-SMB2] 3.3.5.16), which has no reply of its own: the request it means ends with

@@ -172,10 +172,10 @@ func (ch *chain) add(r *Request, st ntstatus.Status, f *transport.Frame, async u
 	ch.credits += r.creditsFor(st, async)
 	r.putHeader(ch.out.Bytes()[ch.outLast:], st, 0, async)
 	ch.signer, ch.hash, ch.ready = r.signer, r.hash, r.ready
-	if r.seal {
+	if r.sealFor != nil {
 		ch.signer = nil
 		if ch.sealFor == nil {
-			ch.sealFor = r.Session
+			ch.sealFor = r.sealFor
 		}
 	}
 }
@@ -206,7 +206,7 @@ func (ch *chain) flush() {
 		return
 	}
 	ch.complete(true)
-	ch.conn.sendSealed(ch.out, ch.sealFor)
+	ch.conn.send(ch.out, ch.sealFor)
 	ch.out.Release()
 	ch.out, ch.sealFor = nil, nil
 }

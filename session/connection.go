@@ -170,12 +170,19 @@ func (c *Connection) makeReady(ch *channel) bool {
 }
 
 // opener is the key for a TRANSFORM_HEADER ([MS-SMB2] 3.3.5.2.1.1); none, and the connection ends.
+//
+// Samba: a session that the client has on other connections only is opened too, to tell it so (4.17).
 func (c *Connection) opener(sessionID uint64) *crypto.Sealer {
-	ch := c.channel(sessionID)
-	if ch == nil || !ch.session.authenticated() {
+	var sess *Session
+	if ch := c.channel(sessionID); ch != nil {
+		sess = ch.session
+	} else if sess = c.server.session(sessionID); sess != nil && sess.clientGUID != c.neg.clientGUID {
 		return nil
 	}
-	return ch.session.opener
+	if sess == nil || !sess.authenticated() {
+		return nil
+	}
+	return sess.opener
 }
 
 // channel is the session of that id on this connection, or nil.

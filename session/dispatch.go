@@ -76,13 +76,16 @@ func (r *Request) check() ntstatus.Status {
 		r.row = &c.server.table[h.Command]
 	}
 	st := r.findSession()
-	if r.Session != nil && r.Session.authenticated() && h.Command != smb2.CommandSessionSetup {
-		r.seal = r.sealed || r.Session.encryptData
-		if r.Session.rejectPlain && !r.sealed {
+	switch {
+	case r.sealed && r.Session == nil:
+		r.sealFor = c.server.session(h.SessionID) // opener found it on another connection of the client
+	case r.sealed:
+		r.sealFor = r.Session
+	case r.Session != nil && r.Session.authenticated() && r.Session.encryptData && h.Command != smb2.CommandSessionSetup:
+		r.sealFor = r.Session
+		if r.Session.rejectPlain {
 			return ntstatus.AccessDenied
 		}
-	} else {
-		r.seal = r.sealed
 	}
 	if r.row == nil || r.row.Run == nil {
 		return ntstatus.InvalidParameter
@@ -221,11 +224,12 @@ func (r *Request) findTree() ntstatus.Status {
 		return ntstatus.NetworkNameDeleted
 	}
 	if r.Tree.EncryptData {
+		if r.Session.CanEncrypt() {
+			r.sealFor = r.Session
+		}
 		if !r.sealed {
-			r.seal = r.Session.CanEncrypt()
 			return ntstatus.AccessDenied
 		}
-		r.seal = true
 	}
 	return ntstatus.Success
 }

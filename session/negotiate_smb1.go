@@ -46,7 +46,7 @@ func (c *Connection) negotiateSMB1(b []byte) error {
 		Command: smb2.CommandNegotiate, Status: ntstatus.Success, Flags: smb2.FlagServerToRedir, Credits: c.window.grant(1, 1, false),
 	}
 	h.Put(f.Bytes())
-	c.sendSealed(f, nil)
+	c.send(f, nil)
 	return nil
 }
 
@@ -56,7 +56,7 @@ func (c *Connection) refuseSMB1(m *smb2.SMB1NegotiateRequest) {
 	f := transport.NewFrame(replySize)
 	defer f.Release()
 	f.SetBytes(m.AppendRefusal(f.Bytes()))
-	c.sendSealed(f, nil)
+	c.send(f, nil)
 	c.tc.CloseAfterFlush()
 }
 

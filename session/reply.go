@@ -36,7 +36,7 @@ func (r *Request) ReplyFrame(st ntstatus.Status, f *transport.Frame) {
 		msg := f.Bytes()
 		r.putHeader(msg, st, r.creditsFor(st, async), async)
 		r.finalize(msg)
-		r.send(f)
+		c.send(f, r.sealFor)
 	}
 	r.release()
 }
@@ -148,7 +148,7 @@ func (r *Request) creditsFor(st ntstatus.Status, async uint64) uint16 {
 
 // finalize signs the message, which is complete, and takes it into the preauthentication hash.
 func (r *Request) finalize(msg []byte) {
-	if r.signer != nil && !r.seal {
+	if r.signer != nil && r.sealFor == nil {
 		transport.SignMessage(msg, r.signer)
 	}
 	if r.hash != nil {
@@ -159,18 +159,9 @@ func (r *Request) finalize(msg []byte) {
 	}
 }
 
-// send hands the reply to the transport, sealed if it has to be.
-func (r *Request) send(f *transport.Frame) {
-	if r.seal {
-		r.Connection.sendSealed(f, r.Session)
-	} else {
-		r.Connection.sendSealed(f, nil)
-	}
-}
-
-// sendSealed sends f, sealed for sess if that is not nil. A transport that fails has closed itself, and the reader
+// send sends f, sealed for sess if that is not nil. A transport that fails has closed itself, and the reader
 // finds out.
-func (c *Connection) sendSealed(f *transport.Frame, sess *Session) {
+func (c *Connection) send(f *transport.Frame, sess *Session) {
 	var err error
 	if sess != nil {
 		err = c.tc.Send(f, sess.sealer, sess.ID)

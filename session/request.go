@@ -39,15 +39,15 @@ type Request struct {
 	end   int
 	copy  *transport.Frame // what Frame made for an element of a compound
 
-	chain  *chain // nil: not compounded
-	last   bool   // the last of its compound, or alone
-	sealed bool   // it came in a TRANSFORM_HEADER
-	seal   bool   // replies are sealed
-	signer *crypto.Signer
-	hash   *crypto.PreauthHash // takes in the reply, [MS-SMB2] 3.3.5.4, 3.3.5.5
-	ready  func()              // called when the reply is complete, before the client can see it
-	owed   int64               // bytes counted by the read gate
-	badSig bool                // a SESSION_SETUP whose signature is wrong; binding looks at it
+	chain   *chain   // nil: not compounded
+	last    bool     // the last of its compound, or alone
+	sealed  bool     // it came in a TRANSFORM_HEADER
+	sealFor *Session // whose key seals the replies; nil: plain
+	signer  *crypto.Signer
+	hash    *crypto.PreauthHash // takes in the reply, [MS-SMB2] 3.3.5.4, 3.3.5.5
+	ready   func()              // called when the reply is complete, before the client can see it
+	owed    int64               // bytes counted by the read gate
+	badSig  bool                // a SESSION_SETUP whose signature is wrong; binding looks at it
 
 	refs atomic.Int32 // Run, the end, running cancel functions: at 0 the struct is free
 
@@ -93,7 +93,7 @@ func (r *Request) release() {
 	r.Connection, r.Session, r.Tree, r.row, r.channel = nil, nil, nil, nil, nil
 	r.Header, r.FileID, r.fault = smb2.Header{}, smb2.FileID{}, FaultNone
 	r.frame, r.owned, r.copy, r.chain = nil, false, nil, nil
-	r.sealed, r.seal, r.signer, r.hash, r.ready, r.owed, r.badSig = false, false, nil, nil, nil, 0, false
+	r.sealed, r.sealFor, r.signer, r.hash, r.ready, r.owed, r.badSig = false, nil, nil, nil, nil, 0, false
 	r.onSession, r.onTree = nil, nil
 	requests.Put(r)
 }

@@ -166,6 +166,18 @@ func TestForeignSession(t *testing.T) {
 		t.Errorf("SESSION_SETUP: got %v, want %v", st, ntstatus.UserSessionDeleted)
 	}
 	a.want(ntstatus.Success, smb2.CommandEcho, echoRequest)
+
+	// Sealed for it, the client is told in a sealed reply; another client is not.
+	b = ts.login(t, smb2.Dialect311, "anna")
+	b.sessionID, b.c2s, b.s2c, b.seal = a.sessionID, a.c2s, a.s2c, true
+	b.want(ntstatus.UserSessionDeleted, smb2.CommandTreeConnect, &smb2.TreeConnectRequest{Path: "share"})
+	b = ts.dial(t, smb2.Dialect311)
+	b.guid[5] = 5
+	b.mustNegotiate()
+	b.mustSetup("anna")
+	b.sessionID, b.c2s, b.s2c, b.seal = a.sessionID, a.c2s, a.s2c, true
+	b.write(b.message(b.header(smb2.CommandEcho), echoRequest))
+	b.gone()
 }
 
 // TestUnprotectedTreeConnect ends a connection of 3.1.1 ([MS-SMB2] 3.3.5.7).

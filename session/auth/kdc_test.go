@@ -6,129 +6,29 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"smbproxy/internal/lab"
 	"smbproxy/internal/ntstatus"
 	"smbproxy/session/auth/spnego"
 )
 
-// kdc is a real KDC of MIT's on loopback, in a directory of its own.
+// kdc is a realm with the user alice, password secret, and the service cifs/srv.example.test.
 type kdc struct {
-	t   *testing.T
-	dir string
-	env []string
+	*lab.KDC
+	t *testing.T
 }
 
-// newKDC starts a KDC of the realm EXAMPLE.TEST with the user alice (password secret) and the service
-// cifs/srv.example.test, whose keys have the given enctype. It skips where krb5-kdc is missing.
+// newKDC starts the KDC; all keys have the given enctype.
 func newKDC(t *testing.T, enctype string) *kdc {
 	t.Helper()
-	for _, program := range []string{"krb5kdc", "kdb5_util", "kadmin.local", "kinit", "/usr/bin/python3"} {
-		if _, err := exec.LookPath(program); err != nil {
-			if _, err := os.Stat("/usr/sbin/" + program); err != nil {
-				t.Skipf("%s (Debian: krb5-kdc krb5-admin-server krb5-user python3) is not installed", program)
-			}
-		}
-	}
-	k := &kdc{t: t, dir: t.TempDir()}
-	k.env = append(os.Environ(), "PATH="+os.Getenv("PATH")+":/usr/sbin:/sbin", "KRB5_CONFIG="+k.dir+"/krb5.conf", "KRB5_KDC_PROFILE="+k.dir+"/kdc.conf", "KRB5CCNAME=FILE:"+k.dir+"/cc")
-	ln, err := net.Listen("tcp", "127.4.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := ln.Addr().String()
-	ln.Close()
-	k.write("krb5.conf", fmt.Sprintf(`[libdefaults]
-default_realm = EXAMPLE.TEST
-dns_lookup_kdc = false
-dns_lookup_realm = false
-dns_canonicalize_hostname = false
-rdns = false
-udp_preference_limit = 1
-permitted_enctypes = %[2]s aes256-cts-hmac-sha1-96
-default_tgs_enctypes = %[2]s
-default_tkt_enctypes = %[2]s aes256-cts-hmac-sha1-96
-allow_weak_crypto = true
-allow_rc4 = true
-[realms]
-EXAMPLE.TEST = { 
- kdc = %[1]s
-}
-[domain_realm]
-.example.test = EXAMPLE.TEST
-`, address, enctype))
-	k.write("kdc.conf", fmt.Sprintf(`[kdcdefaults]
-kdc_listen = ""
-kdc_tcp_listen = %[1]s
-[realms]
-EXAMPLE.TEST = {
- database_name = %[2]s/principal
- key_stash_file = %[2]s/stash
- acl_file = %[2]s/acl
- supported_enctypes = %[3]s:normal
- master_key_type = aes256-cts
- max_life = 2h
-}
-[logging]
-kdc = FILE:%[2]s/log
-`, address, k.dir, enctype))
-	k.run("", "kdb5_util", "create", "-s", "-r", "EXAMPLE.TEST", "-P", "master")
-	for _, q := range []string{"addprinc -pw secret alice", "addprinc -randkey cifs/srv.example.test", "ktadd -k " + k.dir + "/keytab cifs/srv.example.test"} {
-		k.run("", "kadmin.local", "-r", "EXAMPLE.TEST", "-q", q)
-	}
-	daemon := k.command("krb5kdc", "-n", "-r", "EXAMPLE.TEST", "-P", k.dir+"/pid")
-	if err := daemon.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = daemon.Process.Kill(); _ = daemon.Wait() })
-	for until := time.Now().Add(20 * time.Second); ; {
-		c, err := net.DialTimeout("tcp", address, time.Second)
-		if err == nil {
-			c.Close()
-			return k
-		}
-		if time.Now().After(until) {
-			log, _ := os.ReadFile(k.dir + "/log")
-			t.Fatalf("the KDC does not answer: %v\n%s", err, log)
-		}
-	}
-}
-
-// write makes a file in the KDC's directory.
-func (k *kdc) write(name, text string) {
-	if err := os.WriteFile(filepath.Join(k.dir, name), []byte(text), 0o600); err != nil {
-		k.t.Fatal(err)
-	}
-}
-
-// command is exec.Command in the KDC's environment.
-func (k *kdc) command(name string, args ...string) *exec.Cmd {
-	if path := "/usr/sbin/" + name; !strings.Contains(name, "/") {
-		if _, err := os.Stat(path); err == nil {
-			name = path
-		}
-	}
-	cmd := exec.Command(name, args...)
-	cmd.Env = k.env
-	return cmd
-}
-
-// run runs a command to its end.
-func (k *kdc) run(stdin, name string, args ...string) {
-	k.t.Helper()
-	cmd := k.command(name, args...)
-	cmd.Stdin = strings.NewReader(stdin)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		k.t.Fatalf("%s %v: %v\n%s", name, args, err, out)
-	}
+	return &kdc{t: t, KDC: lab.NewKDC(t, lab.KDCOptions{Enctypes: enctype,
+		Users: map[string]string{"alice": "secret"}, Services: []string{"cifs/srv.example.test"}})}
 }
 
 // lines is a child that answers each line with a line.
@@ -188,7 +88,7 @@ func (l *lines) unbase64(words []string, n int) []byte {
 
 // acceptor makes an acceptor on the KDC's keytab.
 func (k *kdc) acceptor() *Acceptor {
-	return newAcceptor(k.t, func(c *Config) { c.Keytab, c.PassdbFile = k.dir+"/keytab", "" })
+	return newAcceptor(k.t, func(c *Config) { c.Keytab, c.PassdbFile = k.Keytab(), "" })
 }
 
 // Flags of gss_init_sec_context that SMB clients ask for.
@@ -205,15 +105,14 @@ func TestKerberos(t *testing.T) {
 	} {
 		t.Run(enctype, func(t *testing.T) {
 			k := newKDC(t, enctype)
-			k.run("secret\n", "kinit", "-l", "1h", "alice")
+			k.Kinit("alice", "secret", "-l", "1h")
 			a := k.acceptor()
 			for _, mech := range []string{"krb5", "spnego"} {
 				for _, flags := range []string{gssPlain, gssMutual} {
-					c := start(t, k.command("/usr/bin/python3", "testdata/gssclient.py", mech, "cifs@srv.example.test", flags))
+					c := start(t, k.Command("/usr/bin/python3", "testdata/gssclient.py", mech, "cifs@srv.example.test", flags))
 					said := c.ask("step")
 					if said[0] == "error" {
-						log, _ := os.ReadFile(k.dir + "/log")
-						t.Fatalf("client: %v\nKDC: %s", said, log)
+						t.Fatalf("client: %v\nKDC: %s", said, k.Log())
 					}
 					first := c.unbase64(said, 1)
 					reply, done, err := a.Begin(nil).Step(context.Background(), first)
@@ -259,7 +158,7 @@ func (k *kdc) check(done *Result, c *lines) {
 func (k *kdc) secondChoice(a *Acceptor) {
 	t := k.t
 	for _, tampered := range []bool{false, true} {
-		c := start(t, k.command("/usr/bin/python3", "testdata/gssclient.py", "krb5", "cifs@srv.example.test", gssMutual))
+		c := start(t, k.Command("/usr/bin/python3", "testdata/gssclient.py", "krb5", "cifs@srv.example.test", gssMutual))
 		mechs := []spnego.OID{spnego.OIDNegoEx, spnego.OIDMSKerberos, spnego.OIDKerberos}
 		list := spnego.MechList(mechs...)
 		if tampered {
@@ -302,9 +201,9 @@ func (k *kdc) secondChoice(a *Acceptor) {
 func TestKerberosWrongKey(t *testing.T) {
 	k := newKDC(t, "aes256-cts-hmac-sha1-96")
 	a := k.acceptor()
-	k.run("", "kadmin.local", "-r", "EXAMPLE.TEST", "-q", "ktadd -k "+k.dir+"/other cifs/srv.example.test")
-	k.run("secret\n", "kinit", "alice")
-	c := start(t, k.command("/usr/bin/python3", "testdata/gssclient.py", "krb5", "cifs@srv.example.test", gssMutual))
+	k.Admin("ktadd -k " + k.Dir + "/other cifs/srv.example.test")
+	k.Kinit("alice", "secret")
+	c := start(t, k.Command("/usr/bin/python3", "testdata/gssclient.py", "krb5", "cifs@srv.example.test", gssMutual))
 	_, done, err := a.Begin(nil).Step(context.Background(), c.unbase64(c.ask("step"), 1))
 	if done != nil || !errors.Is(err, ntstatus.LogonFailure) || !strings.Contains(err.Error(), `"cifs/srv.example.test" kvno 3`) {
 		t.Errorf("got %v, %v; want LogonFailure that names service and kvno", done, err)
