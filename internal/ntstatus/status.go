@@ -57,12 +57,12 @@ func (s Status) Error() string {
 // String is Error, so that %v of a Status and of an error holding it look alike.
 func (s Status) String() string { return s.Error() }
 
-// Statuser is implemented by errors of other packages that know the status they
+// Mapped is implemented by errors of other packages that know the status they
 // are answered with, without being one.
-type Statuser interface{ Status() Status }
+type Mapped interface{ Status() Status }
 
 // From maps any error to the status a peer is told. A Status anywhere in the chain
-// wins, then a Statuser; what is left is about time, sockets and files, and all
+// wins, then a Mapped; what is left is about time, sockets and files, and all
 // else is InternalError: an unmapped error is our own fault, never the client's.
 func From(err error) Status {
 	if err == nil {
@@ -72,7 +72,7 @@ func From(err error) Status {
 	if errors.As(err, &st) {
 		return st
 	}
-	var er Statuser
+	var er Mapped
 	if errors.As(err, &er) {
 		return er.Status()
 	}

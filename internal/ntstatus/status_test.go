@@ -172,11 +172,11 @@ func (timeoutError) Error() string   { return "slow" }
 func (timeoutError) Timeout() bool   { return true }
 func (timeoutError) Temporary() bool { return true }
 
-// statuser is an error that knows its status without being one.
-type statuser struct{}
+// mapped is an error that knows its status without being one.
+type mapped struct{}
 
-func (statuser) Error() string  { return "field" }
-func (statuser) Status() Status { return InvalidParameter }
+func (mapped) Error() string  { return "field" }
+func (mapped) Status() Status { return InvalidParameter }
 
 // TestFrom covers each branch of the mapping, wrapped as callers wrap.
 func TestFrom(t *testing.T) {
@@ -188,7 +188,7 @@ func TestFrom(t *testing.T) {
 		"status":            {AccessDenied, AccessDenied},
 		"wrapped status":    {fmt.Errorf("create: %w", SharingViolation), SharingViolation},
 		"joined status":     {errors.Join(io.EOF, LogonFailure), LogonFailure},
-		"statuser":          {fmt.Errorf("decode: %w", statuser{}), InvalidParameter},
+		"mapped":            {fmt.Errorf("decode: %w", mapped{}), InvalidParameter},
 		"context cancelled": {fmt.Errorf("x: %w", context.Canceled), Cancelled},
 		"context deadline":  {context.DeadlineExceeded, IoTimeout},
 		"file deadline":     {os.ErrDeadlineExceeded, IoTimeout},

@@ -80,6 +80,7 @@ func (n payloads) message(t *testing.T, key question, h *Header, msg []byte, ask
 			n.equal(t, "validate", new(ValidateNegotiateInfoRequest), m.Input)
 		case FsctlDfsGetReferrals:
 			n.equal(t, "referral", new(ReqGetDfsReferral), m.Input)
+		default:
 		}
 	case *IoctlResponse:
 		switch m.CtlCode {
@@ -87,6 +88,7 @@ func (n payloads) message(t *testing.T, key question, h *Header, msg []byte, ask
 			n.equal(t, "validate", new(ValidateNegotiateInfoResponse), m.Output)
 		case FsctlQueryNetworkInterfaceInfo:
 			n.equal(t, "interfaces", &list[NetworkInterfaceInfo]{nil, DecodeNetworkInterfaces, AppendNetworkInterfaces}, m.Output)
+		default:
 		}
 	}
 }
@@ -128,8 +130,8 @@ func (n payloads) createContexts(t *testing.T, list []CreateContext, response bo
 // info checks one information class.
 func (n payloads) info(t *testing.T, typ InfoType, class InfoClass, b []byte) {
 	var s structure
-	switch {
-	case typ == InfoFile:
+	switch typ {
+	case InfoFile:
 		s = map[InfoClass]structure{
 			FileBasicInformation: new(FileBasicInfo), FileStandardInformation: new(FileStandardInfo), FileInternalInformation: new(FileInternalInfo),
 			FileNetworkOpenInformation: new(FileNetworkOpenInfo), FileAllInformation: new(FileAllInfo), FileRenameInformation: new(FileRenameInfo),
@@ -137,13 +139,14 @@ func (n payloads) info(t *testing.T, typ InfoType, class InfoClass, b []byte) {
 			FileNormalizedNameInformation: new(FileNameInfo), FileIdInformation: new(FileIdInfo), FileAttributeTagInformation: new(FileAttributeTagInfo),
 			FileStreamInformation: &list[FileStreamInfo]{nil, DecodeFileStreamInfo, AppendFileStreamInfo},
 		}[class]
-	case typ == InfoFilesystem:
+	case InfoFilesystem:
 		s = map[InfoClass]structure{
 			FileFsVolumeInformation: new(FileFsVolumeInfo), FileFsAttributeInformation: new(FileFsAttributeInfo), FileFsSizeInformation: new(FileFsSizeInfo),
 			FileFsFullSizeInformation: new(FileFsFullSizeInfo), FileFsSectorSizeInformation: new(FileFsSectorSizeInfo), FileFsObjectIdInformation: new(FileFsObjectIdInfo),
 		}[class]
-	case typ == InfoSecurity:
+	case InfoSecurity:
 		s = new(SecurityDescriptor)
+	case InfoQuota:
 	}
 	if s == nil {
 		n["info not checked"]++

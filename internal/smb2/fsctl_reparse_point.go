@@ -78,7 +78,7 @@ func (s *SymbolicLinkReparseData) Decode(b []byte) (err error) {
 // Append appends the structure. Names of a mount point end in a NUL that no length
 // counts.
 func (s *SymbolicLinkReparseData) Append(dst []byte) []byte {
-	sub, print := UTF16Len(s.SubstituteName), UTF16Len(s.PrintName)
+	sub, shown := UTF16Len(s.SubstituteName), UTF16Len(s.PrintName)
 	at := sub
 	if s.MountPoint {
 		at += 2
@@ -86,7 +86,7 @@ func (s *SymbolicLinkReparseData) Append(dst []byte) []byte {
 	dst = le.AppendUint16(dst, 0)
 	dst = le.AppendUint16(dst, uint16(sub))
 	dst = le.AppendUint16(dst, uint16(at))
-	dst = le.AppendUint16(dst, uint16(print))
+	dst = le.AppendUint16(dst, uint16(shown))
 	if !s.MountPoint {
 		dst = le.AppendUint32(dst, s.Flags)
 		return AppendUTF16(AppendUTF16(dst, s.SubstituteName), s.PrintName)
