@@ -20,7 +20,6 @@ import (
 	"smbproxy/demux/backend"
 	"smbproxy/internal/lab"
 	"smbproxy/internal/rawsmb"
-	"smbproxy/internal/smb2"
 	"smbproxy/session"
 	"smbproxy/session/auth"
 )
@@ -54,15 +53,29 @@ func (l *logBuffer) Write(p []byte) (int, error) {
 
 // errors are the lines that say that the product itself is at fault.
 func (l *logBuffer) errors() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	return errorLines(l.text())
+}
+
+// errorLines are the lines of a log that say so, and what a dying Go program says.
+func errorLines(log string) string {
 	var found []string
-	for line := range strings.Lines(l.b.String()) {
-		if strings.Contains(line, "level=ERROR") {
+	for line := range strings.Lines(log) {
+		if strings.Contains(line, "level=ERROR") || strings.Contains(line, "panic") || strings.Contains(line, "DATA RACE") {
 			found = append(found, line)
 		}
 	}
 	return strings.Join(found, "")
+}
+
+// freePort is a port of 127.11.0.2 that nobody listens on.
+func freePort(t testing.TB) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.11.0.2:0")
+	must(t, err)
+	defer func() { must(t, ln.Close()) }()
+	_, port, err := net.SplitHostPort(ln.Addr().String())
+	must(t, err)
+	return port
 }
 
 // text is all that was logged.
@@ -232,5 +245,3 @@ func (s *stack) negotiated(t testing.TB) *rawsmb.Conn {
 	t.Cleanup(c.Close)
 	return c
 }
-
-var _ = smb2.HeaderSize

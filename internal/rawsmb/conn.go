@@ -196,7 +196,9 @@ func (c *Conn) deliver(m Message) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.credits += int(m.Header.Credits)
-	if s := c.sessions[m.Header.SessionID]; s != nil && !m.Sealed && m.Header.Flags&smb2.FlagSigned != 0 && s.signer != nil {
+	// Samba: the reply for want of a session carries the request's own signature (4.17).
+	if s := c.sessions[m.Header.SessionID]; s != nil && !m.Sealed && m.Header.Flags&smb2.FlagSigned != 0 && s.signer != nil &&
+		m.Header.Status != ntstatus.UserSessionDeleted {
 		if !verify(m.Bytes, s.signer) {
 			return fmt.Errorf("%v reply %d is wrongly signed", m.Header.Command, m.Header.MessageID)
 		}
