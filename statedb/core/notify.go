@@ -107,8 +107,8 @@ func (w *watch) add(s *State, c Change) {
 			w.changes, w.bytes, w.overflow = nil, 0, true
 		}
 	}
-	if len(w.queue) == 0 {
-		return
+	if len(w.queue) == 0 || c.Action == smb2.FileActionRenamedOldName {
+		return // the new name follows and is told together with the old one
 	}
 	q := w.queue[0]
 	r, _ := w.collect(q.Limit)

@@ -18,7 +18,8 @@ type waiter struct {
 	req   RequestID
 	cmd   retrier
 	tries int
-	dead  bool // cancelled: skip it
+	at    *node // where it waits, nil at a file
+	dead  bool  // cancelled: skip it
 }
 
 // run tries a command for the first time.
@@ -33,13 +34,17 @@ func (s *State) run(now Instant, req RequestID, cmd retrier) Result {
 
 // park makes the waiter wait at a file.
 func (s *State) park(w *waiter, f *file) Result {
-	f.waiters = append(f.waiters, s.keep(w))
+	k := s.keep(w)
+	k.at = nil
+	f.waiters = append(f.waiters, k)
 	return pending
 }
 
 // parkAt makes it wait at a node.
 func (s *State) parkAt(w *waiter, n *node) Result {
-	n.queue = append(n.queue, s.keep(w))
+	k := s.keep(w)
+	k.at = n
+	n.queue = append(n.queue, k)
 	return pending
 }
 
@@ -95,6 +100,9 @@ func (s *State) stop(now Instant, w *waiter, st ntstatus.Status) {
 	delete(s.waiting, w.req)
 	w.cmd.abandon(s, now)
 	s.emit(Complete{Req: w.req, Result: refuse(st)})
+	if w.at != nil {
+		s.wakeUp(now, w.at) // who waited only behind it goes on
+	}
 }
 
 // Cancel ends a request that waits, with STATUS_CANCELLED ([MS-SMB2] 3.3.5.16). A request
