@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 )
@@ -29,6 +30,7 @@ type ClusterOptions struct {
 	LogLevel     string   // of the proxy; "": debug
 	IP           string   // of the proxy; "": a free one
 	Port         int      // of the proxy; 0: a free one
+	Keytab       string   // a keytab file for clients' tickets; "": no Kerberos
 }
 
 // Cluster is some smbd and an smbproxy before them, all of it configured by smbproxy's own
@@ -80,6 +82,9 @@ func (l *Lab) Cluster(ctx context.Context, opt ClusterOptions) (*Cluster, error)
 	if err != nil {
 		return nil, err
 	}
+	if err := c.copyKeytab(); err != nil {
+		return nil, err
+	}
 	for i := range addrs {
 		s, err := c.startBackend(ctx, i, addrs[i])
 		if err != nil {
@@ -103,6 +108,18 @@ func (l *Lab) MustCluster(opt ClusterOptions) *Cluster {
 	c, err := l.Cluster(context.Background(), opt)
 	l.must(err)
 	return c
+}
+
+// copyKeytab puts the clients' keytab where smbproxy's own user may read it.
+func (c *Cluster) copyKeytab() error {
+	if c.opt.Keytab == "" {
+		return nil
+	}
+	keys, err := os.ReadFile(c.opt.Keytab)
+	if err != nil {
+		return err
+	}
+	return c.Proxy.WriteFile("clients.keytab", string(keys))
 }
 
 // BackendName is the NAME of backend i in smbproxy.conf.
@@ -152,6 +169,9 @@ func (c *Cluster) conf(p *Proxy, backends []SambaOptions) string {
 	var b strings.Builder
 	for _, line := range c.opt.GlobalLines {
 		fmt.Fprintf(&b, "\t%s\n", line)
+	}
+	if c.opt.Keytab != "" {
+		fmt.Fprintf(&b, "\tdedicated keytab file = %s\n", filepath.Join(p.Dir, "clients.keytab"))
 	}
 	for i, s := range backends {
 		fmt.Fprintf(&b, "\n[backend:%s]\n\taddress = %s:%d\n\tdedicated keytab file = %s\n", BackendName(i), s.IP, s.Port, keytab(p, i))

@@ -140,14 +140,14 @@ allow_rc4 = true
 `, k.Realm, k.address, opt.Enctypes, domain)
 }
 
-// kdcConf is kdc.conf.
+// kdcConf is kdc.conf. MIT's clients come by TCP as clientConf says, Samba's Heimdal by UDP.
 func (k *KDC) kdcConf(opt KDCOptions) string {
 	keys := ""
 	for _, e := range strings.Fields(opt.Enctypes) {
 		keys += e + ":normal "
 	}
 	return fmt.Sprintf(`[kdcdefaults]
-kdc_listen = ""
+kdc_listen = %[1]s
 kdc_tcp_listen = %[1]s
 [realms]
 %[2]s = {
@@ -167,6 +167,9 @@ func (k *KDC) file(name string) string { return filepath.Join(k.Dir, name) }
 
 // Keytab holds the keys of KDCOptions.Services.
 func (k *KDC) Keytab() string { return k.file("keytab") }
+
+// Cache is the credential cache that Kinit fills.
+func (k *KDC) Cache() string { return k.file("cc") }
 
 // ConfFile is the krb5.conf of clients.
 func (k *KDC) ConfFile() string { return k.file("krb5.conf") }

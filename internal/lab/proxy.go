@@ -174,7 +174,19 @@ func (p *Proxy) end(how func(*process) error) error {
 	if proc == nil {
 		return nil
 	}
-	return how(proc)
+	return errors.Join(how(proc), p.faults())
+}
+
+// faults are what no smbproxy may ever log, whatever the test looked at: data races (the
+// detector is on in make test) and panics.
+func (p *Proxy) faults() error {
+	log := p.Log()
+	for _, mark := range []string{"WARNING: DATA RACE", "panic:", "fatal error:", "panic in a command"} {
+		if at := strings.Index(log, mark); at >= 0 {
+			return fmt.Errorf("smbproxy %s logged: %s", p.Name, log[at:min(len(log), at+4000)])
+		}
+	}
+	return nil
 }
 
 // Signal sends a signal to smbproxy: SIGHUP reloads, SIGTERM drains, SIGSTOP freezes.

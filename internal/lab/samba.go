@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 )
@@ -200,7 +201,18 @@ func (s *Samba) end(how func(*process) error) error {
 	if p == nil {
 		return nil
 	}
-	return how(p)
+	return errors.Join(how(p), s.faults())
+}
+
+// faults tells whether smbd died of a request: then every user on its lane lost his opens.
+func (s *Samba) faults() error {
+	log := s.Log()
+	for _, mark := range []string{"PANIC (pid", "INTERNAL ERROR:"} {
+		if at := strings.Index(log, mark); at >= 0 {
+			return fmt.Errorf("smbd %s logged: %s", s.Name, log[at:min(len(log), at+2000)])
+		}
+	}
+	return nil
 }
 
 // Freeze stops every process of smbd where it is: it accepts connections (the kernel does)

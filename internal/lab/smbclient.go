@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"os"
 	"os/exec"
 	"regexp"
 	"time"
@@ -16,6 +17,8 @@ type ClientOption func(*clientRun)
 type clientRun struct {
 	args    []string
 	dir     string
+	host    string
+	env     []string
 	timeout time.Duration
 }
 
@@ -54,6 +57,15 @@ func ClientArgs(args ...string) ClientOption {
 // InDir is the directory that smbclient's local names are relative to.
 func InDir(dir string) ClientOption { return func(r *clientRun) { r.dir = dir } }
 
+// Host is the name of the server in smbclient's UNC path, for Kerberos; it still connects to the
+// address that [Lab.Smbclient] is given.
+func Host(name string) ClientOption {
+	return func(r *clientRun) { r.host = name }
+}
+
+// ClientEnv adds to smbclient's environment.
+func ClientEnv(env ...string) ClientOption { return func(r *clientRun) { r.env = env } }
+
 // ClientTimeout bounds the run; the default is two minutes.
 func ClientTimeout(d time.Duration) ClientOption { return func(r *clientRun) { r.timeout = d } }
 
@@ -80,14 +92,15 @@ func (l *Lab) Smbclient(addr, share string, opts ...ClientOption) ClientResult {
 		return ClientResult{Err: err}
 	}
 	r := clientRun{timeout: 2 * time.Minute, dir: l.Dir}
-	r.args = []string{"//" + host + "/" + share, "--port=" + port, "--configfile=/dev/null"}
+	r.host = host
 	for _, o := range opts {
 		o(&r)
 	}
+	r.args = append([]string{"//" + r.host + "/" + share, "--ip-address=" + host, "--port=" + port, "--configfile=/dev/null"}, r.args...)
 	ctx, cancel := context.WithTimeout(context.Background(), r.timeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program("smbclient"), r.args...)
-	cmd.Dir = r.dir
+	cmd.Dir, cmd.Env = r.dir, append(os.Environ(), r.env...)
 	cmd.WaitDelay = 5 * time.Second
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out

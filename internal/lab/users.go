@@ -69,6 +69,7 @@ func (l *Lab) Env() []string {
 		"LD_PRELOAD=libnss_wrapper.so",
 		"NSS_WRAPPER_PASSWD=" + l.passwdFile(),
 		"NSS_WRAPPER_GROUP=" + l.groupFile(),
+		"GORACE=atexit_sleep_ms=0", // a race detector's smbproxy lingers for a second else
 	}
 }
 
