@@ -12,6 +12,7 @@ GOTEST  := SMBPROXY_LAB=required $(GO) test $(EXEC)
 TIME    ?= 5m
 DEMO    ?=
 TORTURE ?=
+BENCH   ?=
 
 .DEFAULT_GOAL := help
 
@@ -71,7 +72,13 @@ fuzz: ## each fuzz target for TIME (5m)
 	@GO="$(GO)" scripts/fuzz $(TIME) $(PKGS)
 
 .PHONY: bench
-bench: ## Go benchmarks with allocations
+bench: deps ## smbd, haproxy, smbproxy side by side; writes BENCHMARKS.md (BENCH='-rounds 3 -only read-plain,open' ...)
+	$(GO) build -o bin/bench ./internal/bench/compare
+	$(GO) build -o $(BINARY) ./smbproxy
+	@$(ROOT) env SMBPROXY_BINARY=$(BINARY) bin/bench $(BENCH)
+
+.PHONY: gobench
+gobench: ## Go benchmarks with allocations
 	$(GO) test -run '^$$' -bench . -benchmem $(PKGS)
 
 .PHONY: golden

@@ -54,6 +54,7 @@ type Config struct {
 	Directory  string        // on the share; made if need be
 	Keep       bool          // leave the files, for the next run
 	Progress   func(Progress)
+	Window     func(open bool) // told when measuring begins and when it ends
 }
 
 // Progress is told once a second.

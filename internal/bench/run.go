@@ -156,6 +156,7 @@ func (r *run) measure(ctx context.Context, res *Result) {
 	begin := time.Now().Add(r.cfg.Warmup)
 	c := &clock{begin: begin, end: begin.Add(r.cfg.Duration), operations: r.cfg.Operations}
 	stop := r.watch("warming up", time.Now(), c)
+	closeWindow := r.window(c)
 	var wg sync.WaitGroup
 	for i := range r.clients {
 		if r.hasFailed(i) {
@@ -168,8 +169,33 @@ func (r *run) measure(ctx context.Context, res *Result) {
 		})
 	}
 	wg.Wait()
+	closeWindow()
 	stop()
 	res.fill(r, min(r.cfg.Duration, time.Since(c.begin)))
+}
+
+// window tells Config.Window when the clock begins and ends; the function that it returns waits for that.
+func (r *run) window(c *clock) (wait func()) {
+	if r.cfg.Window == nil {
+		return func() {}
+	}
+	var wg sync.WaitGroup
+	done := make(chan struct{}) // closed by wait: all clients are done
+	wg.Go(func() {
+		time.Sleep(time.Until(c.begin)) //nolint:forbidigo // nothing else can happen before
+		r.cfg.Window(true)
+		defer r.cfg.Window(false)
+		end := time.NewTimer(time.Until(c.end))
+		defer end.Stop()
+		select {
+		case <-end.C:
+		case <-done:
+		}
+	})
+	return func() {
+		close(done)
+		wg.Wait()
+	}
 }
 
 // clean deletes what was made.
