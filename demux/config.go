@@ -27,7 +27,7 @@ type Config struct {
 	// incarnations can tell whose they are.
 	Node uint16
 	// Interfaces are told to clients that ask for more addresses to connect to
-	// (FSCTL_QUERY_NETWORK_INTERFACE_INFO). None: multichannel is off.
+	// (FSCTL_QUERY_NETWORK_INTERFACE_INFO). None: the one that the client has connected to.
 	Interfaces []Interface
 
 	Lookup acl.Lookup   // nil: the operating system's users, groups and DNS

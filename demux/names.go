@@ -127,8 +127,8 @@ func splitStream(name string) (path, stream string) {
 }
 
 // validPattern says whether a QUERY_DIRECTORY search pattern names entries of one directory
-// ([MS-SMB2] 3.3.5.18).
-func validPattern(p string) bool { return p != "" && !strings.ContainsAny(p, `\/`) }
+// ([MS-SMB2] 3.3.5.18). An empty one is left to the backend, which looks at the handle first.
+func validPattern(p string) bool { return !strings.ContainsAny(p, `\/`) }
 
 // shareName takes the share out of a TREE_CONNECT's \\server\share ([MS-SMB2] 2.2.9). ok is
 // false when the path has not that form.

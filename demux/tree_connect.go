@@ -73,7 +73,7 @@ func (d *Demux) admit(r *session.Request, routes *routes, share *Share) (user st
 	if !ok {
 		return "", false, &acl.Denied{Parameter: "guest ok", Subject: acl.Subject{User: id.User}}
 	}
-	subject := acl.Subject{User: user, Domain: id.Domain, Addr: remoteAddr(r.Connection.RemoteAddr())}
+	subject := acl.Subject{User: user, Domain: id.Domain, Addr: address(r.Connection.RemoteAddr())}
 	if err := share.Policy.Admit(subject, routes.lookup()); err != nil {
 		return "", false, err
 	}
@@ -107,8 +107,8 @@ func (t *tree) connectResponse(at *attachment, encrypt bool) *smb2.TreeConnectRe
 	return m
 }
 
-// remoteAddr is the address of a connection, the zero address where there is none.
-func remoteAddr(a net.Addr) netip.Addr {
+// address is the IP address of one end of a connection, the zero address where there is none.
+func address(a net.Addr) netip.Addr {
 	p, err := netip.ParseAddrPort(a.String())
 	if err != nil {
 		return netip.Addr{}
