@@ -32,10 +32,18 @@ var allowed = map[string][]string{
 	"internal/bench/compare": {"internal/bench", "internal/lab"},
 	"internal/torture":       {"internal/lab", "internal/rawsmb", "internal/smb2", "internal/ntstatus", "internal/smbconf"},
 	"internal/e2e":           {"internal/lab", "internal/rawsmb", "internal/smb2", "internal/ntstatus"},
+	"internal/oracle":        {"internal/lab", "internal/rawsmb", "internal/smb2", "internal/ntstatus"},
+	"internal/hostile":       {"demux", "demux/backend", "session", "session/auth", "internal/lab", "internal/rawsmb", "crypto", "internal/smb2", "internal/ntstatus"},
 }
 
 // forTests are packages that only tests and other packages for tests may import.
-var forTests = []string{"internal/arrows", "internal/lab", "internal/demo", "internal/e2e", "internal/torture", "internal/pcap", "internal/hostile"}
+var forTests = []string{
+	"internal/arrows", "internal/lab", "internal/demo", "internal/e2e", "internal/torture", "internal/pcap", "internal/hostile", "internal/oracle", "internal/bench/compare",
+}
+
+// anyTest are packages of the product that a test may import from anywhere: the client that sends
+// what it is told, which the load generator has brought into the product.
+var anyTest = []string{"internal/rawsmb"}
 
 // Limits of length, in lines.
 const (

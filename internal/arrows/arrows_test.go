@@ -98,7 +98,7 @@ func forbidden(dir, target string, test bool) string {
 			return ""
 		}
 		return "it is for tests only"
-	case test && (slices.Contains(forTests, from) || below(from, to)):
+	case test && (slices.Contains(forTests, from) || slices.Contains(anyTest, to) || below(from, to)):
 		return ""
 	case !slices.Contains(allowed[from], to):
 		return "the arrow does not run downwards"
