@@ -72,7 +72,8 @@ fuzz: ## each fuzz target for TIME (5m)
 	@GO="$(GO)" scripts/fuzz $(TIME) $(PKGS)
 
 .PHONY: bench
-bench: deps ## smbd, haproxy, smbproxy side by side; writes BENCHMARKS.md (BENCH='-rounds 3 -only read-plain,open' ...)
+bench: ## smbd, haproxy, smbproxy side by side; writes BENCHMARKS.md (BENCH='-rounds 3 -only read-plain,open' ...)
+	@scripts/install-deps bench
 	$(GO) build -o bin/bench ./internal/bench/compare
 	$(GO) build -o $(BINARY) ./smbproxy
 	@$(ROOT) env SMBPROXY_BINARY=$(BINARY) bin/bench $(BENCH)
