@@ -77,3 +77,11 @@ type Body []byte
 func (b Body) Append(dst []byte) []byte { return append(dst, b...) }
 
 var _ smb2.Body = Body(nil)
+
+// Credits are those that the client holds: granted by all replies so far and not used by messages that this
+// package numbered.
+func (c *Conn) Credits() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.credits - int(c.nextID)
+}
