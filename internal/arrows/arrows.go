@@ -16,7 +16,7 @@ var allowed = map[string][]string{
 	"session/auth":       {"internal/ntstatus"},
 	"session":            {"session/auth", "internal/transport", "crypto", "internal/smb2", "internal/ntstatus"},
 	"acl":                {},
-	"statedb":            {"internal/ntstatus"},
+	"statedb":            {"internal/smb2", "internal/ntstatus"},
 	"demux/backend":      {"internal/transport", "crypto", "internal/smb2", "internal/ntstatus"},
 	"demux":              {"session", "acl", "statedb", "demux/backend", "internal/transport", "internal/smb2", "internal/ntstatus"},
 	"internal/smbconf":   {},
