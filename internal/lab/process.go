@@ -15,6 +15,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // markVariable stands in the environment of every process of a server, so that those which
@@ -47,6 +49,8 @@ func startProcess(g *guard, name string, env, argv []string, logFile string, uid
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if uid != 0 {
 		p.cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uid, Gid: uid}
+		p.cmd.SysProcAttr.AmbientCaps = []uintptr{unix.CAP_NET_BIND_SERVICE} // as the systemd unit has it
+		p.cmd.SysProcAttr.AmbientCaps = []uintptr{capNetBindService}         // as dist/smbproxy.service has it
 	}
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
@@ -58,6 +62,9 @@ func startProcess(g *guard, name string, env, argv []string, logFile string, uid
 	}()
 	return p, nil
 }
+
+// capNetBindService lets a user listen on port 445, capabilities(7).
+const capNetBindService = 10
 
 // Pid is the leader's process id and its group's.
 func (p *process) Pid() int { return p.cmd.Process.Pid }

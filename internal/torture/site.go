@@ -19,6 +19,9 @@ type Site struct {
 	name string
 }
 
+// smbPort is where sites listen: some tests connect further channels to 445 whatever they are told.
+const smbPort = 445
+
 // Users are those that smbtorture logs in as: the tests' own names.
 func Users() []lab.User {
 	return []lab.User{
@@ -49,7 +52,7 @@ func NewSite(ctx context.Context, l *lab.Lab, name string, direct bool) (*Site, 
 		}
 	}
 	if direct {
-		smbd, err := l.Samba(ctx, lab.SambaOptions{Name: name, Passwords: true, Conf: func(lab.Dirs) string { return directConf(s.Root) }})
+		smbd, err := l.Samba(ctx, lab.SambaOptions{Name: name, Port: smbPort, Passwords: true, Conf: func(lab.Dirs) string { return directConf(s.Root) }})
 		if err != nil {
 			return nil, err
 		}
@@ -67,7 +70,7 @@ func NewSite(ctx context.Context, l *lab.Lab, name string, direct bool) (*Site, 
 // proxyOptions hands the tests' options through smbproxy.conf to the backend. Signing is as at
 // the baseline's smbd, where smbtorture is free to leave it out.
 func proxyOptions(s *Site) lab.ClusterOptions {
-	opt := lab.ClusterOptions{Name: s.name, LogLevel: "info", GlobalLines: []string{"server signing = auto"}}
+	opt := lab.ClusterOptions{Name: s.name, Port: smbPort, LogLevel: "info", GlobalLines: []string{"server signing = auto"}}
 	for _, o := range serverOptions {
 		opt.BackendLines = append(opt.BackendLines, "smbd:"+o)
 	}
