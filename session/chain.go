@@ -155,9 +155,23 @@ func (ch *chain) inherit(r *Request, st ntstatus.Status) {
 	}
 }
 
-// add appends r's reply. Each reply is padded to 8 bytes, the last too.
+// maxReplies is how many bytes of replies fit into one frame, sealed ([MS-SMB2] 2.1).
+const maxReplies = 1<<24 - 1 - smb2.TransformHeaderSize
+
+// errReplies ends a connection whose compound has asked for more than one frame can hold.
+var errReplies = violation("the replies of a compound do not fit into a frame")
+
+// add appends r's reply. Each reply is padded to 8 bytes, the last too. Where they do not fit into a frame any more
+// the connection ends.
+//
+// Samba: that does so too, when the frame is to leave (4.17).
 func (ch *chain) add(r *Request, st ntstatus.Status, f *transport.Frame, async uint64) {
 	ch.inherit(r, st)
+	if ch.out != nil && ch.out.Len()+f.Len()+8 > maxReplies {
+		ch.dead = true
+		ch.conn.terminate(errReplies)
+		return
+	}
 	if ch.out == nil {
 		ch.out = transport.NewFrame(max(f.Len(), replySize) * 2)
 	} else {

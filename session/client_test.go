@@ -2,6 +2,7 @@ package session
 
 import (
 	"encoding/binary"
+	"errors"
 	"io"
 	"net"
 	"testing"
@@ -185,15 +186,13 @@ func (c *client) mustRead() *frame {
 // gone fails the test unless the server hangs up.
 func (c *client) gone() {
 	c.t.Helper()
-	for {
-		f, err := c.read()
-		if err == nil {
-			c.t.Fatalf("got reply %v %v, want the connection closed", f.hdrs[0].Command, f.hdrs[0].Status)
-		}
-		if ne, ok := err.(net.Error); ok && ne.Timeout() {
-			c.t.Fatal("connection still open")
-		}
-		return
+	f, err := c.read()
+	var ne net.Error
+	switch {
+	case err == nil:
+		c.t.Fatalf("got reply %v %v, want the connection closed", f.hdrs[0].Command, f.hdrs[0].Status)
+	case errors.As(err, &ne) && ne.Timeout():
+		c.t.Fatal("connection still open")
 	}
 }
 

@@ -110,6 +110,9 @@ func checkCompound(t *testing.T, c *client, list []element) {
 		if got := h.Flags&smb2.FlagRelated != 0; got != list[i].related {
 			t.Errorf("reply %d: related %v, want %v", i, got, list[i].related)
 		}
+		if h.Status == ntstatus.Success && h.SessionID != c.sessionID {
+			t.Errorf("reply %d: session %x, want %x", i, h.SessionID, c.sessionID)
+		}
 		if signed := h.Flags&smb2.FlagSigned != 0; !c.seal && h.Status == ntstatus.Success && !signed {
 			t.Errorf("reply %d is not signed", i)
 		}

@@ -153,6 +153,7 @@ func (r *Request) findSession() ntstatus.Status {
 		switch r.Header.Command {
 		case smb2.CommandTreeConnect, smb2.CommandCreate, smb2.CommandQueryInfo, smb2.CommandSetInfo:
 			return ntstatus.InvalidHandle
+		default:
 		}
 	}
 	return ntstatus.Success

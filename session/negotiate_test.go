@@ -184,6 +184,9 @@ func TestLimits(t *testing.T) {
 	silent := ts.dial(t, smb2.Dialect311)
 	silent.mustNegotiate()
 	ts.dial(t, smb2.Dialect311).gone()
+	if !ts.logs.contains("too many connections from this address") {
+		t.Error("a third connection from one address was not refused for that")
+	}
 	silent.gone()
 	a.want(ntstatus.Success, smb2.CommandEcho, echoRequest) // authenticated, it may be silent
 

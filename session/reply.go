@@ -142,6 +142,7 @@ func (r *Request) creditsFor(st ntstatus.Status, async uint64) uint16 {
 		extra = false
 	case smb2.CommandSessionSetup:
 		extra = st == ntstatus.Success
+	default:
 	}
 	return r.Connection.window.grant(r.Header.Credits, r.Header.CreditCharge, extra)
 }
@@ -159,8 +160,7 @@ func (r *Request) finalize(msg []byte) {
 	}
 }
 
-// send sends f, sealed for sess if that is not nil. A transport that fails has closed itself, and the reader
-// finds out.
+// send sends f, sealed for sess if that is not nil. Where that fails the connection ends.
 func (c *Connection) send(f *transport.Frame, sess *Session) {
 	var err error
 	if sess != nil {
@@ -170,7 +170,7 @@ func (c *Connection) send(f *transport.Frame, sess *Session) {
 	}
 	if err != nil {
 		c.log.Debug("reply not sent", "err", err)
-		c.cancel(err)
+		c.terminate(err)
 	}
 }
 

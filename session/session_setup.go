@@ -150,8 +150,7 @@ func (r *Request) refused(su *setup, err error) {
 //
 // Samba: nt_status_squash (4.17).
 func squash(st ntstatus.Status) ntstatus.Status {
-	switch st {
-	case ntstatus.NoSuchUser, ntstatus.WrongPassword:
+	if st == ntstatus.NoSuchUser || st == ntstatus.WrongPassword {
 		return ntstatus.LogonFailure
 	}
 	return st
