@@ -131,6 +131,11 @@ func (s *Session) Do(h smb2.Header, body smb2.Body) (Message, error) {
 
 // roundTrip sends an unsigned request outside any session and gives back its bytes and the reply.
 func (c *Conn) roundTrip(h smb2.Header, body smb2.Body) ([]byte, Message, error) {
+	return c.roundTripSigned(h, body, nil)
+}
+
+// roundTripSigned is roundTrip with a signature, if there is a signer.
+func (c *Conn) roundTripSigned(h smb2.Header, body smb2.Body, signer *crypto.Signer) ([]byte, Message, error) {
 	c.mu.Lock()
 	if c.err != nil {
 		c.mu.Unlock()
@@ -141,6 +146,9 @@ func (c *Conn) roundTrip(h smb2.Header, body smb2.Body) ([]byte, Message, error)
 		h.CreditCharge = 0
 	}
 	msg := body.Append(h.Append(nil))
+	if signer != nil {
+		sign(msg, signer)
+	}
 	p := &Pending{MessageID: h.MessageID, conn: c, replies: make(chan Message, 2)}
 	c.waiting[h.MessageID] = p.replies
 	err := c.writeLocked(msg)

@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/oiweiwei/go-msrpc/ssp/credential"
-	"github.com/oiweiwei/go-msrpc/ssp/ntlm"
-
 	"smbproxy/crypto"
 	"smbproxy/internal/ntstatus"
 	"smbproxy/internal/smb2"
@@ -29,48 +26,81 @@ type Session struct {
 
 // Login authenticates with NTLMv2. A refusal is returned as the server's ntstatus.Status.
 func (c *Conn) Login(ctx context.Context, user, password string) (*Session, error) {
-	return c.LoginWith(ctx, user, password, 0, 0)
+	return c.LoginAs(ctx, NTLM(user, password), 0)
 }
 
-// LoginWith is Login with a PreviousSessionId and, where bind is not zero, as another channel of session bind
-// is left to the caller of SessionSetup.
-func (c *Conn) LoginWith(ctx context.Context, user, password string, previous uint64, flags uint8) (*Session, error) {
-	cfg := ntlm.NewConfig()
-	cfg.Integrity, cfg.Confidentiality = true, true
-	cfg.Credential = credential.NewFromPassword(user, password, credential.Workstation("RAWSMB"))
-	a := &ntlm.Authentifier{Config: cfg}
-	token, err := a.Negotiate(ctx)
+// LoginAs makes a new session; previous is a PreviousSessionId or zero.
+func (c *Conn) LoginAs(ctx context.Context, m Mechanism, previous uint64) (*Session, error) {
+	s := &Session{Conn: c}
+	final, hash, err := s.setup(ctx, m, smb2.SessionSetupRequest{PreviousSessionID: previous}, nil)
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{Conn: c}
-	hash := c.preauth
+	return s, s.established(m.SessionKey(), hash, final)
+}
+
+// Bind makes another connection a channel of the session ([MS-SMB2] 3.2.4.2.3.1): requests of the Session that
+// it returns go that way. The connection must have been made with the same ClientGUID.
+func (s *Session) Bind(ctx context.Context, c *Conn, m Mechanism) (*Session, error) {
+	ch := &Session{Conn: c, ID: s.ID, Sign: s.Sign, Seal: s.Seal, seal: s.seal, open: s.open}
+	final, hash, err := ch.setup(ctx, m, smb2.SessionSetupRequest{Flags: smb2.SessionSetupFlagBinding}, s.signer)
+	if err != nil {
+		return nil, err
+	}
+	ch.keys = crypto.DeriveKeys(uint16(c.Resp.DialectRevision), m.SessionKey(), hash, c.Cipher, c.SigningAlgorithm)
+	if ch.signer, err = crypto.NewSigner(c.SigningAlgorithm, ch.keys.SigningKey); err != nil {
+		return nil, err
+	}
+	if !verify(final.Bytes, ch.signer) {
+		return nil, errors.New("the final reply of the binding is not signed with the channel's key")
+	}
+	c.mu.Lock()
+	c.sessions[ch.ID] = ch
+	c.mu.Unlock()
+	return ch, nil
+}
+
+// Reauthenticate proves the user again ([MS-SMB2] 3.2.4.2.3): the session keeps its keys.
+func (s *Session) Reauthenticate(ctx context.Context, m Mechanism) error {
+	_, _, err := s.setup(ctx, m, smb2.SessionSetupRequest{}, s.signer)
+	return err
+}
+
+// setup runs SESSION_SETUP until the server is satisfied. A request is signed where there is a signer. The hash
+// is over all but the final reply.
+func (s *Session) setup(ctx context.Context, mech Mechanism, req smb2.SessionSetupRequest, signer *crypto.Signer) (final Message, hash crypto.PreauthHash, err error) {
+	c := s.Conn
+	hash = c.preauth
+	req.SecurityMode = uint8(c.opt.SecurityMode)
 	for leg := 0; leg < 3; leg++ {
-		req := smb2.SessionSetupRequest{Flags: flags, SecurityMode: uint8(c.opt.SecurityMode),
-			PreviousSessionID: previous, SecurityBuffer: token}
-		sent, m, err := c.roundTrip(smb2.Header{Command: smb2.CommandSessionSetup, SessionID: s.ID, Credits: 31}, &req)
+		var challenge []byte
+		if leg > 0 {
+			challenge = req.SecurityBuffer
+		}
+		if req.SecurityBuffer, err = mech.Token(ctx, challenge); err != nil {
+			return final, hash, fmt.Errorf("leg %d of the authentication: %w", leg, err)
+		}
+		sent, m, err := c.roundTripSigned(smb2.Header{Command: smb2.CommandSessionSetup, SessionID: s.ID, Credits: 31}, &req, signer)
 		if err != nil {
-			return nil, err
+			return final, hash, err
 		}
 		hash.Update(sent)
 		s.ID = m.Header.SessionID
 		if st := m.Header.Status; st != ntstatus.Success && st != ntstatus.MoreProcessingRequired {
-			return nil, st
+			return final, hash, st
 		}
 		var resp smb2.SessionSetupResponse
 		if err := resp.Decode(m.Bytes); err != nil {
-			return nil, err
+			return final, hash, err
 		}
 		if m.Header.Status == ntstatus.Success {
 			s.Flags = resp.SessionFlags
-			return s, s.established(a.SessionKey(), hash, m)
+			return m, hash, nil
 		}
 		hash.Update(m.Bytes)
-		if token, err = a.Authenticate(ctx, resp.SecurityBuffer); err != nil {
-			return nil, fmt.Errorf("answer the server's challenge: %w", err)
-		}
+		req.SecurityBuffer = resp.SecurityBuffer
 	}
-	return nil, errors.New("the server asks for a fourth leg of NTLM")
+	return final, hash, errors.New("the server asks for a fourth leg")
 }
 
 // established derives the session's keys, checks the signature of the final reply and turns on what the
