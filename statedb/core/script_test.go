@@ -298,6 +298,9 @@ func (r *runner) do(t *testing.T, line string) []string {
 		return r.look(w)
 	}
 	res, effects := r.s.Apply(r.now, cmd)
+	if c, ok := cmd.(*Unlinked); ok && c.OK && c.Stream == "" && res.Status == ntstatus.Success {
+		delete(r.files, def) // the next file of that name is another one
+	}
 	out := []string{r.result(cmd, res)}
 	if res.Status == ntstatus.Pending {
 		out[0] += " " + r.names[r.req(w, def)]

@@ -54,10 +54,7 @@ func (r *runner) command(w *words) (Command, string) {
 		path, stream, _ := strings.Cut(w.arg(1), ":")
 		c := &Unlinked{OK: w.arg(2) == "ok", Display: path}
 		c.Deletion = Deletion{File: r.key(path), Stream: strings.ToLower(stream), Name: name(path)}
-		if c.OK && stream == "" {
-			delete(r.files, path)
-		}
-		return c, ""
+		return c, path
 	}
 	return r.more(w)
 }

@@ -28,6 +28,7 @@ type State struct {
 	reserved map[RequestID]*create // creates whose open is still to come
 	waiting  map[RequestID]*waiter
 	timers   timerHeap
+	timed    uint64  // entries pushed so far
 	dirty    []*file // their waiters must be looked at before Apply ends
 	effects  []Effect
 	purges   int // opens closed by conflict so far: what was looked up before may be gone

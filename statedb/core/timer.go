@@ -9,15 +9,22 @@ type timed interface {
 
 // timer is one heap entry.
 type timer struct {
-	at Instant
-	t  timed
+	at  Instant
+	seq uint64 // of equal times the earlier entry first
+	t   timed
 }
+
+// before orders entries.
+func (a timer) before(b timer) bool { return a.at < b.at || a.at == b.at && a.seq < b.seq }
 
 // timerHeap is a binary heap by time.
 type timerHeap []timer
 
 // at asks for x to be looked at when its deadline has come.
-func (s *State) at(x timed) { s.timers.push(timer{x.due(), x}) }
+func (s *State) at(x timed) {
+	s.timed++
+	s.timers.push(timer{x.due(), s.timed, x})
+}
 
 // push adds an entry.
 func (h *timerHeap) push(e timer) {
@@ -25,7 +32,7 @@ func (h *timerHeap) push(e timer) {
 	a := *h
 	for i := len(a) - 1; i > 0; {
 		p := (i - 1) / 2
-		if a[p].at <= a[i].at {
+		if a[p].before(a[i]) {
 			break
 		}
 		a[p], a[i] = a[i], a[p]
@@ -46,10 +53,10 @@ func (h *timerHeap) pop() timer {
 		if c >= last {
 			break
 		}
-		if c+1 < last && a[c+1].at < a[c].at {
+		if c+1 < last && a[c+1].before(a[c]) {
 			c++
 		}
-		if a[i].at <= a[c].at {
+		if a[i].before(a[c]) {
 			break
 		}
 		a[i], a[c] = a[c], a[i]
