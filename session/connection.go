@@ -39,6 +39,7 @@ type Connection struct {
 	readGate  readGate
 	inflight  atomic.Int32 // requests not yet ended
 	leaving   atomic.Bool  // close when inflight is 0
+	known     atomic.Bool  // somebody has authenticated on it
 
 	mu            sync.Mutex // guards all below
 	closed        bool
@@ -159,6 +160,7 @@ func (c *Connection) makeReady(ch *channel) bool {
 		return false
 	}
 	ch.ready.Store(true)
+	c.known.Store(true)
 	c.authenticated++
 	first := c.authenticated == 1
 	c.mu.Unlock()
@@ -192,11 +194,15 @@ func (c *Connection) channel(sessionID uint64) *channel {
 	return c.channels[sessionID]
 }
 
+// maxHalfOpen is how many SESSION_SETUPs of one connection may be between their legs: each costs 2 KiB, and that before
+// we know the client. A terminal server logs on some users at a time.
+const maxHalfOpen = 64
+
 // addChannel enters ch; false: too many, or the connection is closed.
 func (c *Connection) addChannel(ch *channel) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed || len(c.channels) >= c.cfg.MaxSessions {
+	if c.closed || len(c.channels) >= c.cfg.MaxSessions || len(c.channels)-c.authenticated >= maxHalfOpen {
 		return false
 	}
 	c.channels[ch.session.ID] = ch

@@ -92,10 +92,18 @@ func violation(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", errDisconnect, fmt.Sprintf(format, args...))
 }
 
+// strangerQueue is how many bytes of replies may wait for a client that has not authenticated yet. It gets nothing that
+// long, unless it asks and does not read; while it is not read from, its time to authenticate would not end.
+const strangerQueue = 128 << 10
+
 // throttle waits while the client does not take its replies, or has asked for more than it should: not reading on
 // is what slows it down.
 func (c *Connection) throttle() error {
-	if c.tc.Queued() > c.cfg.SendLimit/8 {
+	queued := c.tc.Queued()
+	if queued > strangerQueue && !c.known.Load() {
+		return violation("%d bytes of replies not read before authentication", queued)
+	}
+	if queued > c.cfg.SendLimit/8 {
 		if err := c.tc.WaitDrained(c.ctx); err != nil {
 			return err
 		}
