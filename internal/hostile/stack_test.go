@@ -188,8 +188,12 @@ func stacks() []byte {
 // goroutines waits until there are at most n.
 func goroutines(t testing.TB, n int) {
 	t.Helper()
+	start := time.Now()
 	eventually(t, "goroutines return to the baseline", func() error {
 		if now := runtime.NumGoroutine(); now > n {
+			if time.Since(start) > patience/2 {
+				return fmt.Errorf("%d goroutines, want %d:\n%s", now, n, stacks())
+			}
 			return fmt.Errorf("%d goroutines, want %d", now, n)
 		}
 		return nil
@@ -204,7 +208,7 @@ func eventually(t testing.TB, what string, condition func() error) {
 	deadline := time.Now().Add(patience)
 	for err := condition(); err != nil; err = condition() {
 		if time.Now().After(deadline) {
-			t.Fatalf("%s: still %v\n%s", what, err, stacks())
+			t.Fatalf("%s: still %v", what, err)
 		}
 		<-tick.C
 	}
@@ -217,7 +221,7 @@ func heap() int64 {
 	runtime.GC()
 	runtime.GC()
 	runtime.ReadMemStats(&m)
-	return int64(m.HeapInuse + m.StackInuse)
+	return int64(m.HeapAlloc + m.StackInuse)
 }
 
 // quiet waits until the server has no connections and sessions but those given.
