@@ -27,8 +27,12 @@ func Users() []lab.User {
 	return []lab.User{
 		{Name: "user1", UID: 20001, GID: 20001, Password: "secret1"},
 		{Name: "user2", UID: 20002, GID: 20002, Password: "secret2"},
+		{Name: anonymousUser, UID: 20003, GID: 20003},
 	}
 }
+
+// anonymousUser is as whom smbproxy lets anonymous clients act.
+const anonymousUser = "visitor"
 
 // NewSite starts a server in the lab: a stock smbd that is logged in to directly, or smbproxy
 // with one smbd behind it.
@@ -52,6 +56,9 @@ func NewSite(ctx context.Context, l *lab.Lab, name string, direct bool) (*Site, 
 		}
 	}
 	if direct {
+		if _, err := l.Tree.Share(filepath.Join(name, "dynamic")); err != nil {
+			return nil, err
+		}
 		smbd, err := l.Samba(ctx, lab.SambaOptions{Name: name, Port: smbPort, Passwords: true, Conf: func(lab.Dirs) string { return directConf(s.Root) }})
 		if err != nil {
 			return nil, err
@@ -67,10 +74,11 @@ func NewSite(ctx context.Context, l *lab.Lab, name string, direct bool) (*Site, 
 	return s, nil
 }
 
-// proxyOptions hands the tests' options through smbproxy.conf to the backend. Signing is as at
-// the baseline's smbd, where smbtorture is free to leave it out.
+// proxyOptions hands the tests' options through smbproxy.conf to the backend. Signing and
+// anonymous users are as at the baseline's smbd, where smbtorture may leave the one out and
+// be the other.
 func proxyOptions(s *Site) lab.ClusterOptions {
-	opt := lab.ClusterOptions{Name: s.name, Port: smbPort, LogLevel: "info", GlobalLines: []string{"server signing = auto"}}
+	opt := lab.ClusterOptions{Name: s.name, Port: smbPort, LogLevel: "info", GlobalLines: []string{"server signing = auto", "restrict anonymous = 0", "guest account = " + anonymousUser, "server multi channel support = yes"}}
 	for _, o := range serverOptions {
 		opt.BackendLines = append(opt.BackendLines, "smbd:"+o)
 	}
