@@ -12,6 +12,7 @@ GOTEST  := SMBPROXY_LAB=required $(GO) test $(EXEC)
 # How long each fuzz target of "make fuzz" runs.
 TIME    ?= 5m
 DEMO    ?=
+CHECKS  ?= 500
 TORTURE ?=
 BENCH   ?=
 
@@ -67,6 +68,10 @@ torture: ## smbtorture against smbproxy, held against testdata/torture (TORTURE=
 	$(GO) build -o bin/torture ./internal/torture/run
 	$(GO) build -o $(BINARY) ./smbproxy
 	@$(ROOT) env SMBPROXY_BINARY=$(BINARY) bin/torture $(TORTURE)
+
+.PHONY: diff
+diff: deps ## random requests to stock smbd and through smbproxy must be answered alike (CHECKS=500)
+	SMBPROXY_DIFF=random $(GOTEST) -count=1 -timeout 40m ./internal/oracle -rapid.checks=$(CHECKS)
 
 .PHONY: fuzz
 fuzz: ## each fuzz target for TIME (5m)

@@ -3,6 +3,7 @@ package demux
 import (
 	"context"
 
+	"smbproxy/internal/ntstatus"
 	"smbproxy/internal/smb2"
 	"smbproxy/session"
 )
@@ -10,17 +11,30 @@ import (
 // minCopychunk is SRV_COPYCHUNK_COPY without chunks, [MS-SMB2] 2.2.31.1.
 const minCopychunk = 32
 
+// The limits of a server-side copy that are told to a client that exceeds them ([MS-SMB2] 3.3.5.15.6.2).
+//
+// Samba: the values (4.17), which are Windows' too.
+const (
+	copychunkMaxChunks = 256
+	copychunkMaxLength = 1 << 20  // of one chunk, bytes
+	copychunkMaxTotal  = 16 << 20 // bytes
+)
+
 // copychunk serves FSCTL_SRV_COPYCHUNK and _WRITE ([MS-SMB2] 3.3.5.15.6). The source's key becomes
-// the backend's. A key that names nothing becomes one of zeros, and the backend finds what is wrong
-// in its own order. A source that is not in the target's backend session is opened there for the
-// time of the copy.
+// the backend's. A source that is not in the target's backend session is opened there for the
+// time of the copy. A key that names nothing is refused here and never relayed: an smbd process
+// (4.17) that has not given out a key yet crashes on it, and with it everybody's opens on the lane.
 func copychunk(d *Demux, r *session.Request, target *open, m *smb2.IoctlRequest) {
 	if len(m.Input) < minCopychunk {
 		relay(r, target, ioctlPayload(m), passFsctl)
 		return
 	}
 	source, key := target.tree.session.findResumeKey(m.Input)
-	if source == nil || source.at.besides(target.at) {
+	if source == nil {
+		refuseCopychunk(r, m)
+		return
+	}
+	if source.at.besides(target.at) {
 		copy(m.Input, key[:])
 		relay(r, target, ioctlPayload(m), passFsctl)
 		return
@@ -34,4 +48,36 @@ func copychunk(d *Demux, r *session.Request, target *open, m *smb2.IoctlRequest)
 			return err
 		})
 	})
+}
+
+// refuseCopychunk ends a copy from a source that there is not, in smbd's order of checks: the form,
+// the limits, the key.
+func refuseCopychunk(r *session.Request, m *smb2.IoctlRequest) {
+	var in smb2.SrvCopychunkCopy
+	out := smb2.SrvCopychunkResponse{}
+	st := ntstatus.ObjectNameNotFound
+	switch {
+	case m.MaxOutputResponse < copychunkResponseSize || in.Decode(m.Input) != nil:
+		r.Fail(ntstatus.InvalidParameter)
+		return
+	case !copychunkWithinLimits(in.Chunks):
+		st = ntstatus.InvalidParameter
+		out = smb2.SrvCopychunkResponse{ChunksWritten: copychunkMaxChunks, ChunkBytesWritten: copychunkMaxLength, TotalBytesWritten: copychunkMaxTotal}
+	}
+	r.Reply(st, &smb2.IoctlResponse{CtlCode: m.CtlCode, FileID: m.FileID, Output: out.Append(nil)})
+}
+
+// copychunkResponseSize is the length of SRV_COPYCHUNK_RESPONSE, [MS-SMB2] 2.2.32.1.
+const copychunkResponseSize = 12
+
+// copychunkWithinLimits says whether the chunks are few and short enough; an empty one is not allowed.
+func copychunkWithinLimits(chunks []smb2.SrvCopychunk) bool {
+	total := uint64(0)
+	for _, c := range chunks {
+		if c.Length == 0 || c.Length > copychunkMaxLength {
+			return false
+		}
+		total += uint64(c.Length)
+	}
+	return len(chunks) <= copychunkMaxChunks && total <= copychunkMaxTotal
 }
