@@ -51,7 +51,7 @@ func (d *Demux) openBeside(ctx context.Context, target, source *open) (*beside, 
 	if pool == nil {
 		return nil, ntstatus.NetworkNameDeleted
 	}
-	t, err := pool.Connect(ctx, target.tree.user, source.tree.share.BackendShare, affinity(target.tree.session.session))
+	t, err := pool.Connect(ctx, target.tree.backendUser(), source.tree.share.BackendShare, affinity(target.tree.session.session))
 	if err != nil {
 		return nil, fmt.Errorf("share %q at backend %q: %w", source.tree.share.Name, target.tree.share.Backend, err)
 	}

@@ -42,15 +42,15 @@ func (d *Demux) create(r *session.Request) {
 	f := newRequest(smb2.CommandCreate, &m, 256)
 	p := opOf(r)
 	p.create = c
-	if p.at = t.attached(); p.at != nil {
+	if p.at = t.attached(r.Session.Identity()); p.at != nil {
 		p.send(f, 0, created)
 		return
 	}
 	r.Go(func(ctx context.Context) {
 		var err error
-		if p.at, err = t.attach(ctx); err != nil {
+		if p.at, err = t.attach(ctx, r); err != nil {
 			f.Release()
-			r.Connection.Log().Warn("backend cannot be reached", "share", t.share.Name, "backend", t.share.Backend, "err", err)
+			r.Connection.Log().Warn("share cannot be used", "share", t.share.Name, "backend", t.share.Backend, "err", err)
 			p.lost(connectError(err))
 			return
 		}

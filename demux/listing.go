@@ -65,7 +65,7 @@ func (d *Demux) Trees() []Tree {
 				continue
 			}
 			list = append(list, Tree{
-				SessionID: cs.session.ID, TreeID: tc.ID, User: cs.session.Identity().User, BackendUser: t.user,
+				SessionID: cs.session.ID, TreeID: tc.ID, User: cs.session.Identity().User, BackendUser: t.backendUser(),
 				Share: t.share.Name, Backend: t.share.Backend, ReadOnly: t.readOnly, Connected: t.connected(),
 				Opens: opens[t], Since: t.born,
 			})

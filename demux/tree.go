@@ -20,15 +20,17 @@ type tree struct {
 	session  *clientSession
 	connect  *session.TreeConnect // set before the client learns the TreeId
 	share    *Share               // as it was when the tree was connected
-	user     string               // at the backend
 	readOnly bool
 	pipes    bool // IPC$
 	born     time.Time
 
 	closed bool // guarded by session.mu: nothing more can be opened
 
-	mu sync.Mutex  // guards at
+	mu sync.Mutex  // guards at and its meaning
 	at *attachment // nil once the tree is closed
+	// identity is whose session it was when the tree was last attached, user his name at the backend.
+	identity session.Identity
+	user     string
 }
 
 // attachment is one tree connect at a backend. The tree holds one reference while it uses it,
@@ -62,28 +64,40 @@ func (a *attachment) drop() {
 // treeOf is the tree that a request runs on; its row needs one.
 func treeOf(r *session.Request) *tree { return r.Tree.Upper.(*tree) }
 
-// attached returns the attachment with a reference for the caller, or nil if it is lost and
-// attach must be asked, which blocks.
-func (t *tree) attached() *attachment {
+// attached returns the attachment with a reference for the caller, or nil if it is lost, or if a
+// reauthentication has made the session another user's: then attach must be asked, which blocks.
+func (t *tree) attached(id session.Identity) *attachment {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.at == nil || !t.at.Alive() {
+	if t.at == nil || !t.at.Alive() || t.identity != id {
 		return nil
 	}
 	t.at.refs.Add(1)
 	return t.at
 }
 
-// attach connects to the share at its backend, as the tree's user, and returns the attachment
-// with a reference for the caller. Of several that run at once the first to be there is kept.
-func (t *tree) attach(ctx context.Context) (*attachment, error) {
+// attach connects to the share at its backend, as the user whose session it is, and returns the
+// attachment with a reference for the caller. Of several that run at once the first to be there is
+// kept. Another user than before is one more for the share's rules ([MS-SMB2] 3.3.5.5.3 replaces
+// Session.SecurityContext); what the one before has opened stays his.
+func (t *tree) attach(ctx context.Context, r *session.Request) (*attachment, error) {
 	routes := t.demux.routes.Load()
 	share := routes.share(t.share.Name)
 	if share == nil {
 		return nil, fmt.Errorf("share %q: %w", t.share.Name, ntstatus.NetworkNameDeleted)
 	}
+	id := r.Session.Identity()
+	t.mu.Lock()
+	user, same := t.user, t.identity == id
+	t.mu.Unlock()
+	if !same {
+		var err error
+		if user, _, err = t.demux.admit(r, routes, share); err != nil {
+			return nil, fmt.Errorf("share %q refused: %w: %w", share.Name, err, ntstatus.AccessDenied)
+		}
+	}
 	pool := routes.pool(share)
-	bt, err := pool.Connect(ctx, t.user, share.BackendShare, affinity(t.session.session))
+	bt, err := pool.Connect(ctx, user, share.BackendShare, affinity(t.session.session))
 	if err != nil {
 		return nil, fmt.Errorf("share %q: %w", share.Name, err)
 	}
@@ -98,13 +112,13 @@ func (t *tree) attach(ctx context.Context) (*attachment, error) {
 		t.mu.Unlock()
 		bt.Release()
 		return nil, ntstatus.NetworkNameDeleted
-	case old != nil && old.Alive():
+	case old != nil && old.Alive() && t.identity == id:
 		old.refs.Add(1)
 		t.mu.Unlock()
 		bt.Release()
 		return old, nil
 	}
-	t.at = a
+	t.at, t.identity, t.user = a, id, user
 	t.mu.Unlock()
 	if old != nil {
 		old.drop()
@@ -125,6 +139,13 @@ func (t *tree) close() {
 	if a != nil {
 		a.drop()
 	}
+}
+
+// backendUser is as whom the backend last saw the tree.
+func (t *tree) backendUser() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.user
 }
 
 // present says whether the share is still configured; a tree of one that is gone opens nothing

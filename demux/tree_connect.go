@@ -38,6 +38,7 @@ func (d *Demux) connectShare(ctx context.Context, r *session.Request, name strin
 		r.Fail(ntstatus.BadNetworkName)
 		return
 	}
+	id := r.Session.Identity() // before admit looks: a later one is admitted by attach
 	user, encrypt, err := d.admit(r, routes, share)
 	if err != nil {
 		log.Warn("share refused", "err", err)
@@ -45,10 +46,10 @@ func (d *Demux) connectShare(ctx context.Context, r *session.Request, name strin
 		return
 	}
 	t := &tree{
-		demux: d, session: d.sessionOf(r.Session), share: share, user: user,
+		demux: d, session: d.sessionOf(r.Session), share: share, identity: id, user: user,
 		readOnly: share.Policy.ReadOnly, pipes: share.Name == ipcShare, born: time.Now(),
 	}
-	at, err := t.attach(ctx)
+	at, err := t.attach(ctx, r)
 	if err != nil {
 		log.Warn("backend did not connect the share", "backend", share.Backend, "backend_user", user, "err", err)
 		r.SetFault(session.FaultBackend)
