@@ -142,6 +142,18 @@ func (c *client) status(st ntstatus.Status, msg []byte) {
 	wait(c.t, p, st)
 }
 
+// next is the next reply, an interim one included.
+func next(t testing.TB, p *rawsmb.Pending) rawsmb.Message {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	m, err := p.Wait(ctx)
+	if err != nil {
+		t.Fatalf("message %d: %v", p.MessageID, err)
+	}
+	return m
+}
+
 // wait waits for the final reply and compares its status.
 func wait(t testing.TB, p *rawsmb.Pending, st ntstatus.Status) rawsmb.Message {
 	t.Helper()
