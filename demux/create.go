@@ -23,6 +23,7 @@ type creation struct {
 	name      string
 	access    smb2.AccessMask
 	directory smb2.CreateOptions // FILE_DIRECTORY_FILE or not
+	answered  []smb2.CreateContext
 	readOnly  func(st ntstatus.Status, opened bool) ntstatus.Status
 }
 
@@ -72,6 +73,11 @@ func (c *creation) plan(r *session.Request, t *tree, m *smb2.CreateRequest) erro
 	name, err := createName(m.Name, r.Header.Flags&smb2.FlagDFS != 0)
 	if err != nil {
 		return err
+	}
+	if !t.pipes {
+		if c.answered, err = answeredContexts(m.CreateContexts); err != nil {
+			return err
+		}
 	}
 	if m.CreateContexts, err = requestContexts(m.CreateContexts); err != nil {
 		return err
@@ -132,13 +138,14 @@ func created(p *op, h *smb2.Header, reply *transport.Frame, err error) {
 // unless a context has to go.
 func (p *op) answer(o *open, m *smb2.CreateResponse, st ntstatus.Status, reply *transport.Frame) {
 	p.req.SetFileID(o.id)
-	changed := replyContexts(m, o.tree.readOnly)
+	changed := replyContexts(m, o.tree.readOnly) || len(p.create.answered) > 0
 	if !changed && m.OplockLevel == smb2.OplockLevelNone {
 		o.putClientID(reply.Bytes(), createResponseFileID)
 		p.req.ReplyFrame(st, reply)
 		return
 	}
 	m.FileID, m.OplockLevel = o.id, smb2.OplockLevelNone
+	m.CreateContexts = append(m.CreateContexts, p.create.answered...)
 	p.req.Reply(st, m)
 }
 
