@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"strings"
 	"sync"
@@ -20,10 +19,10 @@ import (
 
 // sink notes what it is asked for and, if told to, acknowledges at once.
 type sink struct {
-	mu     sync.Mutex
-	list   []string
-	break1 func(core.BreakOplock)
-	break2 func(core.BreakLease)
+	mu          sync.Mutex
+	list        []string
+	breakOplock func(core.BreakOplock)
+	breakLease  func(core.BreakLease)
 }
 
 func (s *sink) note(f string, a ...any) {
@@ -42,15 +41,15 @@ func (s *sink) take() string {
 
 func (s *sink) BreakOplock(e core.BreakOplock) {
 	s.note("break open to %d", e.To)
-	if s.break1 != nil {
-		s.break1(e)
+	if s.breakOplock != nil {
+		s.breakOplock(e)
 	}
 }
 
 func (s *sink) BreakLease(e core.BreakLease) {
 	s.note("break lease %d to %d", e.Current, e.New)
-	if s.break2 != nil {
-		s.break2(e)
+	if s.breakLease != nil {
+		s.breakLease(e)
 	}
 }
 
@@ -160,8 +159,8 @@ func openCommand(o *Owner, session uint64, file uint64) *core.Open {
 	}
 }
 
-func persistentCommand(o *Owner, session uint64, file uint64) *core.Open {
-	c := openCommand(o, session, file)
+func persistentCommand(o *Owner, file uint64) *core.Open {
+	c := openCommand(o, 1, file)
 	c.Durable = &core.DurableRequest{V2: true, Persistent: true, Create: core.GUID{9}, Timeout: time.Minute}
 	return c
 }
@@ -170,7 +169,7 @@ func TestBreakAndWait(t *testing.T) {
 	s := &sink{}
 	o, _ := start(t, Config{Sink: s})
 	// The client acknowledges from within the notification: Do may be called there.
-	s.break1 = func(e core.BreakOplock) {
+	s.breakOplock = func(e core.BreakOplock) {
 		o.Do(context.Background(), &core.AckOplock{Open: e.Open, Level: smb2.OplockLevelII}, func(core.Result) {})
 	}
 	c := openCommand(o, 1, 1)
@@ -225,7 +224,7 @@ func TestRestart(t *testing.T) {
 	}
 	defer b.Close()
 	o, stop := start(t, Config{Store: b})
-	c := persistentCommand(o, 1, 1)
+	c := persistentCommand(o, 1)
 	c.Name.Path = "dir\\f\xff" // not UTF-8: WTF-8 or worse must survive
 	c.Share = smb2.FileShareRead
 	c.Oplock = smb2.OplockLevelLease
@@ -297,13 +296,13 @@ func TestStoreFails(t *testing.T) {
 				var log strings.Builder
 				o, stop := start(t, Config{Store: m, Log: slog.New(slog.NewTextHandler(&log, nil))})
 				defer stop()
-				before := persistentCommand(o, 1, 1)
+				before := persistentCommand(o, 1)
 				if r := o.Do(t.Context(), before, nil); r.Status != 0 {
 					t.Fatalf("%+v", r)
 				}
 				m.fail(fault)
 				// New persistent handles are refused, and leave nothing behind.
-				c := persistentCommand(o, 1, 2)
+				c := persistentCommand(o, 2)
 				c.Share = 0
 				if r := o.Do(t.Context(), c, nil); r.Status != want {
 					t.Fatalf("persistent open: %v, want %v", r.Status, want)
@@ -339,7 +338,7 @@ func TestOneSync(t *testing.T) {
 	m := newMemory()
 	o, _ := start(t, Config{Store: m})
 	n := m.txns
-	if r := o.Do(t.Context(), persistentCommand(o, 1, 1), nil); r.Status != 0 {
+	if r := o.Do(t.Context(), persistentCommand(o, 1), nil); r.Status != 0 {
 		t.Fatal(r.Status)
 	}
 	if m.txns != n+1 {
@@ -352,7 +351,7 @@ func TestOneSync(t *testing.T) {
 
 func TestNoStore(t *testing.T) {
 	o, _ := start(t, Config{})
-	if r := o.Do(t.Context(), persistentCommand(o, 1, 1), nil); r.Status != ntstatus.InsuffServerResources {
+	if r := o.Do(t.Context(), persistentCommand(o, 1), nil); r.Status != ntstatus.InsuffServerResources {
 		t.Errorf("persistent open without a store: %v", r.Status)
 	}
 	if _, err := New(t.Context(), Config{Node: 4096}); err == nil {
@@ -364,7 +363,7 @@ func TestStoppedWriter(t *testing.T) {
 	m := newMemory()
 	o, stop := start(t, Config{Store: m})
 	stop()
-	if r := o.Do(t.Context(), persistentCommand(o, 1, 1), nil); r.Status != ntstatus.InsuffServerResources {
+	if r := o.Do(t.Context(), persistentCommand(o, 1), nil); r.Status != ntstatus.InsuffServerResources {
 		t.Errorf("persistent open after the end: %v", r.Status)
 	}
 }
@@ -438,7 +437,7 @@ func BenchmarkOpenClose(b *testing.B) {
 
 // BenchmarkCheckIO is what a READ pays on a file without locks.
 func BenchmarkCheckIO(b *testing.B) {
-	o, _ := start(b, Config{Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	o, _ := start(b, Config{})
 	c := openCommand(o, 1, 1)
 	r := o.Do(b.Context(), c, nil)
 	for b.Loop() {

@@ -29,7 +29,7 @@ func (s *State) close(now Instant, o *open) *Deletion {
 	s.unwatch(now, o)
 	if o.flags&deleteOnClose != 0 && !f.deletePending {
 		// Samba: FILE_DELETE_ON_CLOSE becomes delete-pending when its handle closes.
-		s.setDeletePending(now, f, o.id)
+		s.setDeletePending(f, o.id)
 	}
 	if d := o.durable(); d != nil {
 		d.deadline = 0
