@@ -174,8 +174,14 @@ func TestMultichannelRefused(t *testing.T) {
 func TestMultichannelInterfaces(t *testing.T) {
 	c := cluster(t, lab.ClusterOptions{})
 	first, _ := channels(t, c, rawsmb.Options{}, false)
-	m, err := first.Do(smb2.CommandIoctl, &smb2.IoctlRequest{CtlCode: smb2.FsctlQueryNetworkInterfaceInfo, Flags: smb2.IoctlIsFsctl,
-		FileID: smb2.FileID{Persistent: ^uint64(0), Volatile: ^uint64(0)}, MaxOutputResponse: 65536})
+	ask := func(room uint32) (rawsmb.Message, error) {
+		return first.Do(smb2.CommandIoctl, &smb2.IoctlRequest{CtlCode: smb2.FsctlQueryNetworkInterfaceInfo, Flags: smb2.IoctlIsFsctl,
+			FileID: smb2.RelatedFileID, MaxOutputResponse: room})
+	}
+	if _, err := ask(1); !errors.Is(err, ntstatus.BufferTooSmall) { // [MS-SMB2] 3.3.5.15.11
+		t.Errorf("with room for one byte: got %v, want %v", err, ntstatus.BufferTooSmall)
+	}
+	m, err := ask(65536)
 	if err != nil {
 		t.Fatal(err)
 	}
