@@ -55,75 +55,6 @@ func (s *sink) BreakLease(e core.BreakLease) {
 
 func (s *sink) Closed(e core.Closed) { s.note("closed by %d", e.Reason) }
 
-// memory is a store that can be made to fail.
-type memory struct {
-	store.Store
-	mu    sync.Mutex
-	items map[string][]byte
-	err   error
-	txns  int
-}
-
-func newMemory() *memory { return &memory{items: map[string][]byte{}} }
-
-func (m *memory) fail(err error) {
-	m.mu.Lock()
-	m.err = err
-	m.mu.Unlock()
-}
-
-func (m *memory) Get(_ context.Context, key string) (store.Item, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	v, ok := m.items[key]
-	if !ok {
-		return store.Item{}, store.ErrNotFound
-	}
-	return store.Item{Key: key, Value: v}, nil
-}
-
-func (m *memory) Range(_ context.Context, prefix string, fn func(store.Item) error) (uint64, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for k, v := range m.items {
-		if strings.HasPrefix(k, prefix) {
-			if err := fn(store.Item{Key: k, Value: v}); err != nil {
-				return 0, err
-			}
-		}
-	}
-	return 0, nil
-}
-
-func (m *memory) Txn(_ context.Context, _ []store.Compare, ops []store.Op) (uint64, bool, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.err != nil {
-		return 0, false, m.err
-	}
-	m.txns++
-	for _, op := range ops {
-		if op.Delete {
-			delete(m.items, op.Key)
-		} else {
-			m.items[op.Key] = op.Value
-		}
-	}
-	return 0, true, nil
-}
-
-func (m *memory) records() int {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	n := 0
-	for k := range m.items {
-		if strings.HasPrefix(k, recordPrefix) {
-			n++
-		}
-	}
-	return n
-}
-
 // start makes an owner and runs it until the test ends.
 func start(t testing.TB, cfg Config) (o *Owner, stop func()) {
 	t.Helper()
@@ -397,51 +328,5 @@ func TestFences(t *testing.T) {
 	}
 	if AddFences(t.Context(), b, Fence{"a/b", "", 1}) == nil {
 		t.Error("a slash was accepted")
-	}
-}
-
-// BenchmarkOpenClose is the whole arbitration of one open and its close through the
-// driver, beside many open files and on a hot one.
-func BenchmarkOpenClose(b *testing.B) {
-	for _, n := range []int{0, 1000, 100_000} {
-		for _, hot := range []bool{false, true} {
-			if hot && n != 1000 {
-				continue
-			}
-			o, stop := start(b, Config{})
-			for i := range n {
-				file := uint64(i + 2)
-				if hot {
-					file = 1
-				}
-				o.Do(b.Context(), openCommand(o, uint64(i%1000+10), file), nil)
-			}
-			b.Run(fmt.Sprintf("open=%d/hot=%v", n, hot), func(b *testing.B) {
-				c := openCommand(o, 1, 1)
-				begin := &core.Begin{Name: c.Name}
-				done := func(core.Result) {}
-				b.ReportAllocs()
-				for b.Loop() {
-					c.Req, c.ID, c.Held = o.NewRequestID(), o.NewOpenID(), true
-					begin.Req = c.Req
-					o.Do(b.Context(), begin, done)
-					o.Do(b.Context(), c, done)
-					o.Do(b.Context(), &core.Close{Open: c.ID}, done)
-				}
-				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "opens/s")
-			})
-			stop()
-		}
-	}
-}
-
-// BenchmarkCheckIO is what a READ pays on a file without locks.
-func BenchmarkCheckIO(b *testing.B) {
-	o, _ := start(b, Config{})
-	c := openCommand(o, 1, 1)
-	r := o.Do(b.Context(), c, nil)
-	for b.Loop() {
-		o.CheckIO(c.ID, r.Hint, 0, 4096, false)
-		o.Written(c.ID, r.Hint)
 	}
 }

@@ -134,7 +134,9 @@ func (c *Lock) apply(s *State, now Instant) Result {
 	}
 	if r.Status == ntstatus.Success {
 		seq.done(o)
-		s.persist(o)
+	}
+	if r.Status != ntstatus.Pending {
+		s.persist(o) // an unlock that failed may have unlocked something
 	}
 	return r
 }
@@ -240,8 +242,8 @@ func (s *State) unlocked(_ Instant, f *file) {
 		p.lock.open.extra.pends--
 		p.seq.done(p.lock.open)
 		delete(s.waiting, p.req)
-		s.emit(Complete{Req: p.req})
 		s.persist(p.lock.open)
+		s.emit(Complete{Req: p.req, Result: Result{Persist: p.lock.open.persistent()}})
 	}
 	f.hint.set(hintLocks, len(ls.held) > 0)
 	if len(ls.held) == 0 && len(ls.queue) == 0 {
