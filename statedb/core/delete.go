@@ -69,6 +69,10 @@ func (c *Unlinked) apply(s *State, now Instant) Result {
 		return refuse(ntstatus.InvalidParameter)
 	}
 	f.unlinking = false
+	if f.intent != 0 {
+		s.emit(Forget{Open: f.intent})
+		f.intent = 0
+	}
 	if c.OK {
 		f.gone = true
 		if c.Stream == "" {
