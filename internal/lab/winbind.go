@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 )
 
-// Winbind is a winbindd that knows the lab's users by their passwords: on a standalone server it asks the
-// server's own passdb, as it would ask a domain controller on a member. There is no smbd.
+// Winbind is a winbindd that knows the lab's users by their passwords, in the domain SMBPROXY: on a standalone
+// server it asks the server's own passdb, as it would ask a domain controller on a member. There is no smbd.
 type Winbind struct {
 	files *Samba // only its files
 	proc  *process
@@ -35,7 +35,7 @@ func (l *Lab) Winbind(ctx context.Context, name string) (*Winbind, error) {
 	}
 	l.add(w)
 	// ntlm_auth reads no more of smb.conf than smbproxy's user may.
-	conf := fmt.Sprintf("[global]\n\tnetbios name = SMBPROXY\n\tworkgroup = WORKGROUP\n\twinbindd socket directory = %s\n", files.Dirs.sub("winbindd"))
+	conf := "[global]\n\tnetbios name = SMBPROXY\n\tworkgroup = WORKGROUP\n"
 	if err := os.WriteFile(w.clientConf(), []byte(conf), 0o644); err != nil {
 		return nil, err
 	}
@@ -48,9 +48,10 @@ func (l *Lab) Winbind(ctx context.Context, name string) (*Winbind, error) {
 	})
 }
 
-// Helper is the command for smbproxy's "ntlm auth helper".
+// Helper is the command for smbproxy's "ntlm auth helper". libwbclient does not look into smb.conf for
+// winbindd's socket; the variable is Samba's own for tests, heeded beside nss_wrapper's.
 func (w *Winbind) Helper() string {
-	return program("ntlm_auth") + " --helper-protocol=ntlm-server-1 --configfile=" + w.clientConf()
+	return program("env") + " SELFTEST_WINBINDD_SOCKET_DIR=" + w.files.Dirs.sub("winbindd") + " " + program("ntlm_auth") + " --helper-protocol=ntlm-server-1 --configfile=" + w.clientConf()
 }
 
 func (w *Winbind) clientConf() string { return w.files.Dirs.sub("client.conf") }
@@ -58,4 +59,6 @@ func (w *Winbind) clientConf() string { return w.files.Dirs.sub("client.conf") }
 // Stop ends winbindd.
 func (w *Winbind) Stop() error { return w.proc.stop() }
 
-func (w *Winbind) tail() string { return tailOf("winbindd", w.files.Dirs.sub("log/log.smbd"), 60) + tailOf("winbindd", w.files.Dirs.sub("log/out"), 60) }
+func (w *Winbind) tail() string {
+	return tailOf("winbindd", w.files.Dirs.sub("log/log.smbd"), 60) + tailOf("winbindd", w.files.Dirs.sub("log/out"), 60)
+}
