@@ -9,8 +9,7 @@ import (
 // gmac signs with AES-128-GMAC: GCM's tag over the message as additional data
 // and no plaintext, [MS-SMB2] 3.1.4.1.
 type gmac struct {
-	wide *wideGCM    // nil: aead
-	aead cipher.AEAD // nil: wide
+	aead cipher.AEAD
 }
 
 // gmacScratch is what crosses the cipher.AEAD interface and would escape.
@@ -23,14 +22,6 @@ type gmacScratch struct {
 var gmacScratches = sync.Pool{New: func() any { return new(gmacScratch) }}
 
 func newGMAC(key []byte) (*gmac, error) {
-	if w := newWideGCM(key); w != nil {
-		return &gmac{wide: w}, nil
-	}
-	return newLibraryGMAC(key)
-}
-
-// newLibraryGMAC is newGMAC where there is no wideGCM.
-func newLibraryGMAC(key []byte) (*gmac, error) {
 	block, err := aes.NewCipher(key)
 	if err != nil {
 		return nil, err
@@ -48,11 +39,6 @@ func (m *gmac) sum(sig *[16]byte, nonce *[12]byte, msg []byte) {
 	field := (*[signatureSize]byte)(msg[signatureOffset:signatureEnd])
 	saved := *field
 	*field = zeros
-	if m.wide != nil {
-		m.wide.tag(sig, nonce[:], msg, nil)
-		*field = saved
-		return
-	}
 
 	s := gmacScratches.Get().(*gmacScratch)
 	s.nonce = *nonce

@@ -99,23 +99,19 @@ func NewSealer(c Cipher, key []byte) (*Sealer, error) {
 	if len(key) != c.KeySize() {
 		return nil, fmt.Errorf("crypto: %v key of %d bytes, want %d", c, len(key), c.KeySize())
 	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	gcm, err := cipher.NewGCM(block)
+	if err != nil {
+		return nil, err
+	}
 	s := &Sealer{cipher: c}
-	if w := newWideGCM(key); w != nil && c.NonceSize() == gcmNonce {
-		s.aead = gcmWide{w}
+	if c.NonceSize() == ccmNonce {
+		s.aead = newCCM(block, gcm)
 	} else {
-		block, err := aes.NewCipher(key)
-		if err != nil {
-			return nil, err
-		}
-		gcm, err := cipher.NewGCM(block)
-		if err != nil {
-			return nil, err
-		}
-		if c.NonceSize() == ccmNonce {
-			s.aead = newCCM(block, gcm)
-		} else {
-			s.aead = newGCM(gcm)
-		}
+		s.aead = newGCM(gcm)
 	}
 	var seed [4]byte
 	rand.Read(seed[:])
