@@ -118,8 +118,17 @@ func TestIdle(t *testing.T) {
 	used := func(m map[string]float64) int64 {
 		return int64(m["go_memstats_heap_alloc_bytes"] + m["go_memstats_stack_inuse_bytes"])
 	}
-	t.Logf("%d idle connections: %d bytes of resident memory each (%d bytes of heap and stacks), %.1f goroutines each, %v to log on all",
-		n, each, (used(after)-used(m))/n, (after["go_goroutines"]-m["go_goroutines"])/float64(n), took.Round(time.Millisecond))
+	lanes := 0.0
+	for name, v := range after {
+		if strings.HasPrefix(name, "smbproxy_backend_lanes") {
+			lanes += v
+		}
+	}
+	t.Logf("%d idle connections: %d bytes of resident memory each (%d bytes of heap and stacks), %.1f goroutines each, %.0f connections to the backend, %v to log on all",
+		n, each, (used(after)-used(m))/n, (after["go_goroutines"]-m["go_goroutines"])/float64(n), lanes, took.Round(time.Millisecond))
+	if lanes > 64 {
+		t.Errorf("%.0f connections to the backend, want a handful", lanes)
+	}
 	if *strict && each > 40<<10 {
 		t.Errorf("%d bytes each, want %d at most", each, 40<<10)
 	}
