@@ -53,10 +53,11 @@ func (d *Demux) Reconfigure(cfg Config) error {
 
 // SessionClosed forgets a session, whose trees are closed already (session.Upper).
 func (d *Demux) SessionClosed(s *session.Session) {
-	if cs, ok := s.Upper.(*clientSession); ok {
-		d.mu.Lock()
-		delete(d.sessions, cs)
-		d.mu.Unlock()
+	d.mu.Lock()
+	cs, ok := s.Upper.(*clientSession)
+	delete(d.sessions, cs)
+	d.mu.Unlock()
+	if ok {
 		cs.closeAll()
 	}
 }
