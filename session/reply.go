@@ -87,6 +87,9 @@ func (r *Request) finish(st ntstatus.Status) (async uint64, ok bool) {
 	if r.owed != 0 {
 		c.readGate.release(r.owed)
 	}
+	if r.onEnd != nil {
+		r.onEnd()
+	}
 	return async, true
 }
 
