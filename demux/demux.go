@@ -20,6 +20,8 @@ type Demux struct {
 	lastID  atomic.Uint64 // of FileIds given out
 	nodeTag uint64        // high bits of a FileId's persistent half
 
+	full sync.Map // of *rate.Sometimes by backend: see diskFull
+
 	mu       sync.Mutex // guards sessions
 	sessions map[*clientSession]struct{}
 }

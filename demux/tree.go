@@ -158,7 +158,8 @@ func connectError(err error) ntstatus.Status {
 	switch {
 	case errors.Is(err, context.Canceled):
 		return ntstatus.Cancelled
-	case errors.Is(err, ntstatus.NoSuchUser):
+	case errors.Is(err, ntstatus.NoSuchUser), errors.Is(err, ntstatus.LogonFailure):
+		// The client has logged on; that the backend does not know the user, or our key, is not its password's fault.
 		return ntstatus.AccessDenied
 	}
 	return ntstatus.From(err)
