@@ -55,6 +55,7 @@ type Request struct {
 	mu      sync.Mutex // guards ended, and asyncID together with Connection.mu
 	ended   bool
 	asyncID uint64 // not 0: the interim reply has been sent
+	unpaid  bool   // it has granted no credits
 
 	// Guarded by Connection.mu:
 	cancel     func()
@@ -71,7 +72,7 @@ var requests = sync.Pool{New: func() any { return new(Request) }}
 func newRequest(c *Connection, frame *transport.Frame, off, end int) *Request {
 	r := requests.Get().(*Request)
 	r.Connection, r.frame, r.off, r.end = c, frame, off, end
-	r.last, r.ended, r.asyncID = true, false, 0
+	r.last, r.ended, r.asyncID, r.unpaid = true, false, 0, false
 	r.start = c.cfg.Now()
 	r.refs.Store(2)
 	c.inflight.Add(1)
