@@ -133,6 +133,10 @@ func (r *Request) Pending(cancel func()) {
 		return
 	}
 	ok := r.register(cancel)
+	if r.owed != 0 { // what waits may do so for ever; CANCEL must get through, and the client's end
+		r.Connection.readGate.release(r.owed)
+		r.owed = 0
+	}
 	if ok && r.asyncID == 0 {
 		switch {
 		case r.chain == nil || r.chain.pending(r):
