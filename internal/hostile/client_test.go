@@ -195,7 +195,7 @@ type witness struct {
 // newWitness logs user on and writes a file that nobody else may ever see.
 func newWitness(c *client) *witness {
 	c.t.Helper()
-	w := &witness{client: c, text: fmt.Sprintf("the secret of %#x", c.ID)}
+	w := &witness{client: c, text: fmt.Sprintf("the secret of %016x", c.ID)}
 	w.file = c.create("witness", 0)
 	c.put(w.file, w.text)
 	return w

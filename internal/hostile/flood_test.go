@@ -280,3 +280,32 @@ func cancelStorm(t *testing.T, c *client, w *witness, pending smb2.Header) {
 	wait(t, p, ntstatus.Cancelled)
 	w.call(ntstatus.Success, smb2.CommandClose, &smb2.CloseRequest{FileID: dir})
 }
+
+// TestWaitingReads: READs that wait, as those of pipes do, are more bytes than may be owed to a client. It is served
+// all the same, can cancel them, and when it goes they go.
+func TestWaitingReads(t *testing.T) {
+	s := newStack(t, nil)
+	w := newWitness(s.client(t, "user2", rawsmb.Options{}))
+	c := s.client(t, "user1", rawsmb.Options{})
+	for c.Conn.Credits() < 4000 {
+		c.want(ntstatus.Success, smb2.Header{Command: smb2.CommandEcho, Credits: 4000}, &smb2.EchoRequest{})
+	}
+	id := c.create("wait", 0)
+	var ps []*rawsmb.Pending
+	for range 10 {
+		p, err := c.Start(smb2.Header{Command: smb2.CommandRead, TreeID: c.tree, CreditCharge: 128}, &smb2.ReadRequest{FileID: id, Length: 8 << 20})
+		must(t, err)
+		ps = append(ps, p)
+	}
+	for i, p := range ps {
+		if m := next(t, p); m.Header.Status != ntstatus.Pending {
+			t.Fatalf("READ %d: got %v, want %v", i, m.Header.Status, ntstatus.Pending)
+		}
+	}
+	c.echo()
+	c.send(c.message(smb2.Header{Command: smb2.CommandCancel, MessageID: ps[0].MessageID, SessionID: c.ID}, &smb2.CancelRequest{}))
+	wait(t, ps[0], ntstatus.Cancelled)
+	w.undisturbed(t)
+	c.Conn.Close()
+	s.quiet(t, 1, 1)
+}
