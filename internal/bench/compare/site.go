@@ -31,7 +31,8 @@ const (
 type target struct {
 	name string
 	addr string
-	pids func() []int // of the process whose processor time counts; nil for smbd itself
+	pids func() []int // of the process in the middle; none for smbd itself
+	smbd func() []int // of the smbd behind, with its children
 }
 
 // site is the running servers.
@@ -66,9 +67,9 @@ func newSite(ctx context.Context, l *lab.Lab) (*site, error) {
 		return nil, err
 	}
 	s.targets = [targets]target{
-		{"direct", s.direct.Addr(), func() []int { return nil }},
-		{"haproxy", addr, func() []int { return []int{s.haproxy.Process.Pid} }},
-		{"smbproxy", c.Proxy.Addr(), func() []int { return []int{c.Proxy.Pid()} }},
+		{"direct", s.direct.Addr(), func() []int { return nil }, s.direct.Pids},
+		{"haproxy", addr, func() []int { return []int{s.haproxy.Process.Pid} }, s.direct.Pids},
+		{"smbproxy", c.Proxy.Addr(), func() []int { return []int{c.Proxy.Pid()} }, c.Backends[0].Pids},
 	}
 	return s, nil
 }
