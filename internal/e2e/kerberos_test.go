@@ -5,7 +5,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"smbproxy/internal/lab"
@@ -103,8 +102,7 @@ func TestKerberosRefused(t *testing.T) {
 // TestKerberosForeign has clients log on with tickets that bring Kerberos of their own: impacket's in Python and
 // rclone's, gokrb5. Neither would find the KDC's port, so the tickets lie in the credential cache.
 func TestKerberosForeign(t *testing.T) {
-	const example = "/usr/share/doc/python3-impacket/examples/smbclient.py"
-	needs(t, example, "python3-impacket")
+	needs(t, impacketLibrary, "python3-impacket")
 	rclone := rcloneProgram(t)
 	c, k := kerberos(t, lab.ClusterOptions{Port: 445, GlobalLines: []string{"ntlm auth = disabled"}})
 	u := c.Lab.User("user1")
@@ -115,15 +113,8 @@ func TestKerberosForeign(t *testing.T) {
 	file := filepath.Join(dir, "up")
 	want := writeNoise(t, file, 1, 3<<20)
 
-	script := filepath.Join(dir, "script")
-	if err := os.WriteFile(script, []byte("shares\nuse share\nlcd "+dir+"\nput up\nls\nget up\nrm up\nls\nexit\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	env := append(k.Env(), "KRB5CCNAME="+k.Cache()) // both want a path without "FILE:"
-	out := client(t, env, debianPython, example, "-k", "-no-pass", "-file", script, "-target-ip", host, k.Realm+"/"+u.Name+"@"+kerberosHost)
-	if strings.Contains(out, "STATUS_") || !strings.Contains(out, "3145728") || sum(t, file) != want {
-		t.Errorf("smbclient.py:\n%s", out)
-	}
+	impacketShell(t, env, file, 3<<20, "-k", "-no-pass", "-target-ip", host, k.Realm+"/"+u.Name+"@"+kerberosHost)
 	empty(t, c)
 
 	env = append(env, "RCLONE_CONFIG_LAB_TYPE=smb", "RCLONE_CONFIG_LAB_HOST="+host, "RCLONE_CONFIG_LAB_USE_KERBEROS=true",
