@@ -62,7 +62,7 @@ func newSite(ctx context.Context, l *lab.Lab) (*site, error) {
 			s.users = append(s.users, bench.User{Name: u.Name, Password: u.Password})
 		}
 	}
-	addr, err := s.startHaproxy(ctx)
+	addr, err := s.startHaproxy()
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +109,7 @@ listen smb
 `
 
 // startHaproxy runs Debian's haproxy before the direct smbd and returns its address.
-func (s *site) startHaproxy(ctx context.Context) (string, error) {
+func (s *site) startHaproxy() (string, error) {
 	program, err := exec.LookPath("haproxy")
 	if err != nil {
 		if program = "/usr/sbin/haproxy"; !exists(program) {
