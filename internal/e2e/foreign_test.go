@@ -20,6 +20,9 @@ const (
 	impacketSmbclient = "/usr/share/doc/python3-impacket/examples/smbclient.py"
 )
 
+// impacketSize is several of impacket's requests; it signs in Python, at a megabyte a second.
+const impacketSize = 300_001
+
 // impacketShell has impacket's smbclient.py put, list, get and remove a file of n bytes.
 func impacketShell(t *testing.T, env []string, file string, n int, args ...string) {
 	t.Helper()
@@ -100,13 +103,13 @@ func TestForeignImpacket(t *testing.T) {
 	host, port, _ := net.SplitHostPort(c.Proxy.Addr())
 	dir := t.TempDir()
 	file := filepath.Join(dir, "up")
-	writeNoise(t, file, 1, 3<<20)
+	writeNoise(t, file, 1, impacketSize)
 
 	out := client(t, nil, debianPython, "testdata/impacket_work.py", host, port, u.Name, u.Password, "share", file)
 	said(t, out, "dialect 0x3*", "shares IPC$ share", "put . .. a", "renamed . .. b ü", "same True", "deleted . ..")
 	empty(t, c)
 
-	impacketShell(t, nil, file, 3<<20, u.Name+":"+u.Password+"@"+host)
+	impacketShell(t, nil, file, impacketSize, u.Name+":"+u.Password+"@"+host)
 	empty(t, c)
 }
 

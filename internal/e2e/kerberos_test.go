@@ -111,10 +111,10 @@ func TestKerberosForeign(t *testing.T) {
 	host, _, _ := net.SplitHostPort(c.Proxy.Addr())
 	dir := t.TempDir()
 	file := filepath.Join(dir, "up")
-	want := writeNoise(t, file, 1, 3<<20)
+	want := writeNoise(t, file, 1, impacketSize)
 
 	env := append(k.Env(), "KRB5CCNAME="+k.Cache()) // both want a path without "FILE:"
-	impacketShell(t, env, file, 3<<20, "-k", "-no-pass", "-target-ip", host, k.Realm+"/"+u.Name+"@"+kerberosHost)
+	impacketShell(t, env, file, impacketSize, "-k", "-no-pass", "-target-ip", host, k.Realm+"/"+u.Name+"@"+kerberosHost)
 	empty(t, c)
 
 	env = append(env, "RCLONE_CONFIG_LAB_TYPE=smb", "RCLONE_CONFIG_LAB_HOST="+host, "RCLONE_CONFIG_LAB_USE_KERBEROS=true",
