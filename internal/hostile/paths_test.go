@@ -158,3 +158,16 @@ func TestPipeNames(t *testing.T) {
 	}
 	c.want(ntstatus.Success, smb2.Header{Command: smb2.CommandCreate, TreeID: ipc}, createRequest("srvsvc", smb2.FileOpen, 0))
 }
+
+// TestDotDotStaysHere: no `..` reaches a backend, which would fold it likewise: the store notes one, and the test then
+// fails.
+func TestDotDotStaysHere(t *testing.T) {
+	s := newStack(t, nil)
+	c := s.client(t, "user1", rawsmb.Options{})
+	id := c.create("inside", 0)
+	for _, name := range append(climbs("outside"), `a\..\b`, `a\b\..\..\c`, `a/../b`, `.\..\b`, `a\..`) {
+		c.ask(smb2.CommandCreate, createRequest(name, smb2.FileOpenIf, 0))
+		c.ask(smb2.CommandSetInfo, &smb2.SetInfoRequest{InfoType: smb2.InfoFile, FileInfoClass: smb2.FileRenameInformation, FileID: id, Buffer: (&smb2.FileRenameInfo{FileName: name}).Append(nil)})
+		c.ask(smb2.CommandSetInfo, &smb2.SetInfoRequest{InfoType: smb2.InfoFile, FileInfoClass: smb2.FileLinkInformation, FileID: id, Buffer: (&smb2.FileLinkInfo{FileName: name}).Append(nil)})
+	}
+}
