@@ -35,6 +35,10 @@ func (d *Demux) create(r *session.Request) {
 		r.FailErr(err)
 		return
 	}
+	if t.session.full() {
+		r.Fail(ntstatus.TooManyOpenedFiles)
+		return
+	}
 	c := &creation{access: m.DesiredAccess, directory: m.CreateOptions & smb2.FileDirectoryFile}
 	if err := c.plan(r, t, &m); err != nil {
 		r.FailErr(err)
