@@ -103,11 +103,12 @@ func (c *connection) message(m *Message) error {
 // negotiated takes over what the server chose.
 func (c *connection) negotiated(r *smb2.NegotiateResponse) error {
 	c.dialect = r.DialectRevision
-	switch {
-	case c.dialect == smb2.Dialect300 || c.dialect == smb2.Dialect302:
+	switch c.dialect {
+	case smb2.Dialect300, smb2.Dialect302:
 		c.cipher, c.signing = crypto.CipherAES128CCM, crypto.SigningAESCMAC
-	case c.dialect == smb2.Dialect311:
+	case smb2.Dialect311:
 		c.signing = crypto.SigningAESCMAC
+	default: // HMAC-SHA256, and nothing is sealed
 	}
 	for _, x := range r.NegotiateContexts {
 		switch x.Type {
@@ -123,6 +124,7 @@ func (c *connection) negotiated(r *smb2.NegotiateResponse) error {
 				return fmt.Errorf("signing context %x: %w", x.Data, err)
 			}
 			c.signing = crypto.SigningAlgorithm(e.SigningAlgorithms[0])
+		default: // no matter for keys
 		}
 	}
 	return nil

@@ -9,7 +9,7 @@
 // "make golden" makes them again (the tests of this package with -update): a capture that says the same as before keeps
 // its file. README.md beside the captures is generated from the table of scenarios.
 //
-// The tests hold our codec and our cryptography to these captures, replay what the clients said through smbproxy, and,
+// The tests hold our codec and our cryptography to these captures, replay what the clients said through smbproxy and,
 // where the same Samba is installed, make each capture anew and compare. Other packages take the captures as seeds:
 // [Seeds].
 package golden

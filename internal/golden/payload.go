@@ -139,8 +139,9 @@ func information(typ smb2.InfoType, class smb2.InfoClass, b []byte, status ntsta
 		case smb2.FileFullEaInformation:
 			list, err := smb2.DecodeFileFullEaInfo(b)
 			return pointers(list), err
+		default:
+			s = fileStructure(class)
 		}
-		s = fileStructure(class)
 	case smb2.InfoFilesystem:
 		s = fsStructure(class)
 	case smb2.InfoSecurity:
