@@ -21,5 +21,9 @@ func write(r *session.Request) {
 		r.Fail(ntstatus.AccessDenied)
 		return
 	}
+	if o.tree.pipes { // whoever is at the other end may be busy
+		relayWaiting(r, o, uint32(len(m.Data)), pass)
+		return
+	}
 	relay(r, o, uint32(len(m.Data)), pass)
 }
