@@ -48,8 +48,8 @@ func (c *libraryClient) connect(ctx context.Context) error {
 	return nil
 }
 
-// protected is what was asked for: the library does not tell what came of it.
-func (c *libraryClient) protected() string { return string(c.cfg.Protection) }
+// protected is not told by the library, which signs with AES-CMAC whatever the server lets it do.
+func (c *libraryClient) protected() string { return "as go-smb2 has it" }
 
 func (c *libraryClient) dialect() string { return "as go-smb2 negotiates" }
 
