@@ -53,6 +53,7 @@ lint:
 .PHONY: test
 test: format vet ## every test, race detector on, end-to-end tests included
 	@scripts/install-deps torture
+	$(GOTEST) -count=1 -run Alloc ./crypto ./internal/transport ./internal/smb2 ./session ./demux ./demux/backend # the race detector allocates
 	$(GOTEST) -race -shuffle=on -timeout 40m $(PKGS)
 
 .PHONY: check
