@@ -34,6 +34,7 @@ func copychunk(d *Demux, r *session.Request, target *open, m *smb2.IoctlRequest)
 		refuseCopychunk(r, m)
 		return
 	}
+	target.written()
 	if source.at.besides(target.at) {
 		copy(m.Input, key[:])
 		relay(r, target, ioctlPayload(m), passFsctl)

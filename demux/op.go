@@ -18,8 +18,7 @@ type op struct {
 	open   *open  // nil: none
 	limit  uint32 // bytes of payload that the reply may carry
 	finish finisher
-	create *creation // of CREATE
-	target string    // of a rename: the new name
+	create *creation // of CREATE of a pipe
 
 	cancelFunc func() // the method cancel, bound once
 }
@@ -37,7 +36,7 @@ func opOf(r *session.Request) *op {
 		p.cancelFunc = p.cancel
 		r.Upper = p
 	}
-	p.req, p.at, p.open, p.limit, p.finish, p.create, p.target = r, nil, nil, 0, nil, nil, ""
+	p.req, p.at, p.open, p.limit, p.finish, p.create = r, nil, nil, 0, nil, nil
 	return p
 }
 

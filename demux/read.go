@@ -1,6 +1,7 @@
 package demux
 
 import (
+	"smbproxy/internal/ntstatus"
 	"smbproxy/internal/smb2"
 	"smbproxy/session"
 )
@@ -16,8 +17,12 @@ func read(r *session.Request) {
 		r.FailErr(err)
 		return
 	}
-	if o.tree.pipes {
+	if !o.arbitrated {
 		relayWaiting(r, o, m.Length, pass)
+		return
+	}
+	if st := o.tree.demux.state.CheckIO(o.state, o.hint, m.Offset, uint64(m.Length), false); st != ntstatus.Success {
+		r.Fail(st)
 		return
 	}
 	relay(r, o, m.Length, pass)

@@ -21,6 +21,7 @@ import (
 	"smbproxy/internal/smb2"
 	"smbproxy/session"
 	"smbproxy/session/auth"
+	"smbproxy/statedb"
 )
 
 // rig is clients' side, demux and backends in this process, and real smbd behind it.
@@ -71,6 +72,13 @@ func newRig(t testing.TB, opt rigOptions) *rig {
 		opt.demux(&r.config)
 	}
 	var err error
+	r.config.Sink = &Sink{}
+	state, err := statedb.New(t.Context(), statedb.Config{Node: 7, Sink: r.config.Sink, Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, state.Run)
+	r.config.State = state
 	if r.demux, err = New(r.config); err != nil {
 		t.Fatal(err)
 	}
@@ -251,7 +259,6 @@ func (c *client) treeConnect(share string) ntstatus.Status {
 // All the access that a test needs, and full sharing.
 const (
 	allAccess = smb2.AccessMask(0x001F01FF)
-	shareAll  = smb2.FileShareRead | smb2.FileShareWrite | smb2.FileShareDelete
 )
 
 // create opens or makes a file.
@@ -259,7 +266,7 @@ func (c *client) create(name string, access smb2.AccessMask, d smb2.CreateDispos
 	c.t.Helper()
 	st, msg := c.call(smb2.CommandCreate, &smb2.CreateRequest{
 		ImpersonationLevel: smb2.ImpersonationImpersonation, DesiredAccess: access, ShareAccess: shareAll,
-		CreateDisposition: d, CreateOptions: o, Name: name, RequestedOplockLevel: smb2.OplockLevelBatch,
+		CreateDisposition: d, CreateOptions: o, Name: name, RequestedOplockLevel: smb2.OplockLevelNone,
 	})
 	var m smb2.CreateResponse
 	if st == ntstatus.Success {

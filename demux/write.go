@@ -21,5 +21,20 @@ func write(r *session.Request) {
 		r.Fail(ntstatus.AccessDenied)
 		return
 	}
+	if o.arbitrated {
+		state := o.tree.demux.state
+		if st := state.CheckIO(o.state, o.hint, m.Offset, uint64(len(m.Data)), true); st != ntstatus.Success {
+			r.Fail(st)
+			return
+		}
+		state.Written(o.state, o.hint)
+	}
 	relay(r, o, uint32(len(m.Data)), pass)
+}
+
+// written tells the state that data or size of a file are about to change otherwise than by WRITE.
+func (o *open) written() {
+	if o.arbitrated {
+		o.tree.demux.state.Written(o.state, o.hint)
+	}
 }
