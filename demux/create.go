@@ -105,11 +105,11 @@ func (c *creation) open(ctx context.Context) (*open, core.Result, error) {
 		}
 		r := c.arbitrate(ctx, id)
 		if r.Status != ntstatus.Success {
-			c.at.refs.Add(1)
-			closeAtBackend(c.at, c.found.fid)
+			c.discard(true)
 			if err = r.Status; r.Retry {
 				continue
 			}
+			c.unmake(ctx)
 			break
 		}
 		if err = c.settle(ctx); err != nil {

@@ -140,15 +140,15 @@ func (c *creation) learn(ctx context.Context) error {
 	return nil
 }
 
-// mayDestroy is what smbd checks before it destroys data, beyond access: hidden and system files stay so.
+// mayDestroy is what smbd checks before it destroys data, beyond access: system files stay so. It has the same rule
+// for hidden ones, but counts those only that are so by their own attributes, which cannot be told from here.
 //
 // Samba: open_match_attributes, and open_directory for the disposition (4.17).
 func (c *creation) mayDestroy() ntstatus.Status {
 	if c.found.directory() {
 		return ntstatus.InvalidParameter
 	}
-	const kept = smb2.FileAttributeHidden | smb2.FileAttributeSystem
-	if c.asked.CreateDisposition != smb2.FileSupersede && c.found.reply.FileAttributes&^c.asked.FileAttributes&kept != 0 {
+	if c.asked.CreateDisposition != smb2.FileSupersede && c.found.reply.FileAttributes&^c.asked.FileAttributes&smb2.FileAttributeSystem != 0 {
 		return ntstatus.AccessDenied
 	}
 	return ntstatus.Success
@@ -193,10 +193,39 @@ func (c *creation) tryDelete(ctx context.Context) error {
 		h, reply, err := ask(ctx, c.r, c.at, newRequest(smb2.CommandSetInfo, setDisposition(c.found.fid, on), 64), 1)
 		if err := decodeDone(h, reply, err, &smb2.SetInfoResponse{}); err != nil {
 			c.discard(true)
+			c.unmake(ctx)
 			return err
 		}
 	}
 	return nil
+}
+
+// unmake deletes the file that this CREATE has made and that nobody shall have. It is opened once more,
+// since the client's own handle need not have the rights, and read-only attributes go first.
+func (c *creation) unmake(ctx context.Context) {
+	if !c.found.created {
+		return
+	}
+	q := smb2.CreateRequest{
+		ImpersonationLevel: c.asked.ImpersonationLevel, DesiredAccess: smb2.Delete | smb2.FileWriteAttributes,
+		ShareAccess: shareAll, CreateDisposition: smb2.FileOpen, CreateOptions: smb2.FileOpenReparsePoint, Name: c.name,
+	}
+	st, err := c.create(ctx, &q)
+	if err != nil || st != ntstatus.Success {
+		c.r.Connection.Log().Warn("a refused CREATE leaves the file that it has made", "share", c.t.share.Name, "err", orStatus(err, st))
+		return
+	}
+	basic := smb2.FileBasicInfo{FileAttributes: smb2.FileAttributeNormal}
+	for _, m := range [...]*smb2.SetInfoRequest{
+		{InfoType: smb2.InfoFile, FileInfoClass: smb2.FileBasicInformation, FileID: c.found.fid.Wire(), Buffer: basic.Append(nil)},
+		setDisposition(c.found.fid, true),
+	} {
+		h, reply, err := ask(ctx, c.r, c.at, newRequest(smb2.CommandSetInfo, m, 96), 1)
+		if err := decodeDone(h, reply, err, &smb2.SetInfoResponse{}); err != nil {
+			c.r.Connection.Log().Warn("a refused CREATE leaves the file that it has made", "share", c.t.share.Name, "err", err)
+		}
+	}
+	c.discard(true)
 }
 
 // setDisposition is a SET_INFO of FileDispositionInformation.

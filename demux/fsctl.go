@@ -49,7 +49,7 @@ func init() {
 		smb2.FsctlGetCompression:        {run: relayFsctl},
 		smb2.FsctlSetCompression:        {run: relayFsctl, readOnly: ntstatus.AccessDenied},
 		smb2.FsctlSetSparse:             {run: relayFsctl, readOnly: ntstatus.MediaWriteProtected},
-		smb2.FsctlSetZeroData:           {run: relayFsctlWriting, readOnly: ntstatus.AccessDenied},
+		smb2.FsctlSetZeroData:           {run: setZeroData, readOnly: ntstatus.AccessDenied},
 		smb2.FsctlQueryAllocatedRanges:  {run: relayFsctl},
 		smb2.FsctlFindFilesBySid:        {run: relayFsctl},
 		smb2.FsctlIsVolumeDirty:         {run: relayFsctl},
@@ -59,12 +59,6 @@ func init() {
 // relayFsctl lets the backend answer.
 func relayFsctl(_ *Demux, r *session.Request, o *open, m *smb2.IoctlRequest) {
 	relay(r, o, ioctlPayload(m), passFsctl)
-}
-
-// relayFsctlWriting is relayFsctl for what changes a file's data.
-func relayFsctlWriting(d *Demux, r *session.Request, o *open, m *smb2.IoctlRequest) {
-	o.written()
-	relayFsctl(d, r, o, m)
 }
 
 // relayFsctlWaiting is relayFsctl for what waits for somebody.

@@ -78,7 +78,7 @@ func TestRemoveOnce(t *testing.T) {
 func TestClosedTreeOpensNothing(t *testing.T) {
 	cs, tr := newTestSession(&Demux{})
 	other := &tree{demux: tr.demux, session: cs}
-	mine, theirs := &open{tree: tr}, &open{tree: other}
+	mine, theirs := &open{tree: tr, state: 1}, &open{tree: other, state: 2}
 	if err := errors.Join(cs.add(mine), cs.add(theirs)); err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +115,7 @@ func TestResumeKeys(t *testing.T) {
 	d := &Demux{}
 	a, treeA := newTestSession(d)
 	b, _ := newTestSession(d)
-	o, other := &open{tree: treeA}, &open{tree: treeA}
+	o, other := &open{tree: treeA, state: 1}, &open{tree: treeA, state: 2}
 	if err := errors.Join(a.add(o), a.add(other)); err != nil {
 		t.Fatal(err)
 	}

@@ -17,11 +17,11 @@ func read(r *session.Request) {
 		r.FailErr(err)
 		return
 	}
-	if !o.arbitrated {
+	if o.tree.pipes {
 		relayWaiting(r, o, m.Length, pass)
 		return
 	}
-	if st := o.tree.demux.state.CheckIO(o.state, o.hint, m.Offset, uint64(m.Length), false); st != ntstatus.Success {
+	if st := o.checkIO(m.Offset, uint64(m.Length), false); st != ntstatus.Success {
 		r.Fail(st)
 		return
 	}

@@ -59,6 +59,7 @@ func newRig(t testing.TB, opt rigOptions) *rig {
 		Shares: []Share{
 			{Name: "share", Backend: "b1"},
 			{Name: "other", Backend: "b1"},
+			{Name: "written", Backend: "b1", BackendShare: "share", OtherWriters: true},
 			{Name: "readonly", Backend: "b1", BackendShare: "share", Policy: acl.Policy{ReadOnly: true}},
 			{Name: "sealed", Backend: "b1", BackendShare: "share", Encrypt: EncryptionRequired},
 			{Name: "private", Backend: "b1", BackendShare: "share", Policy: acl.Policy{ValidUsers: mustUsers(t, "user1", "+project")}},
@@ -256,10 +257,8 @@ func (c *client) treeConnect(share string) ntstatus.Status {
 	return m.Header.Status
 }
 
-// All the access that a test needs, and full sharing.
-const (
-	allAccess = smb2.AccessMask(0x001F01FF)
-)
+// allAccess is all the access that a test needs.
+const allAccess = smb2.AccessMask(0x001F01FF)
 
 // create opens or makes a file.
 func (c *client) create(name string, access smb2.AccessMask, d smb2.CreateDisposition, o smb2.CreateOptions) (smb2.CreateResponse, ntstatus.Status) {
