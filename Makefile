@@ -11,6 +11,7 @@ EXEC    := $(if $(ROOT),-exec '$(ROOT)')
 GOTEST  := SMBPROXY_LAB=required $(GO) test $(EXEC)
 # How long each fuzz target of "make fuzz" runs.
 TIME    ?= 5m
+HOUR    ?= 60m
 DEMO    ?=
 CHECKS  ?= 500
 TORTURE ?=
@@ -76,6 +77,16 @@ diff: deps ## random requests to stock smbd and through smbproxy must be answere
 .PHONY: fuzz
 fuzz: ## each fuzz target for TIME (5m)
 	@GO="$(GO)" scripts/fuzz $(TIME) $(PKGS)
+
+.PHONY: fuzz-hour
+fuzz-hour: ## one processor hour of hostile connections against the whole stack (HOUR=60m)
+	$(GO) test -run '^$$' -fuzz '^FuzzConnection$$' -fuzztime $(HOUR) -parallel 1 ./internal/hostile
+
+.PHONY: scale
+scale: deps ## 5,000 idle and 1,000 busy clients on one smbproxy; fails above 40 KiB each, and where a client starves
+	$(GO) build -o $(BINARY) ./smbproxy
+	SMBPROXY_BINARY=$(BINARY) $(GOTEST) -v -count=1 -timeout 20m -run 'TestIdle|TestBusy' ./internal/hostile \
+		-idle 5000 -busy 1000 -busy-time 20s -scale-strict
 
 .PHONY: bench
 bench: ## smbd, haproxy, smbproxy side by side; writes BENCHMARKS.md (BENCH='-rounds 3 -only read-plain,open' ...)

@@ -35,6 +35,7 @@ type creation struct {
 	oplock   smb2.OplockLevel // asked for, as far as the share grants any
 	lease    *core.LeaseRequest
 	wantsID  bool // QFid
+	answered []smb2.CreateContext
 
 	found look
 }
@@ -149,6 +150,11 @@ func (c *creation) plan(m *smb2.CreateRequest) error {
 	if err := c.leaseOf(m); err != nil {
 		return err
 	}
+	if !c.t.pipes {
+		if c.answered, err = answeredContexts(m.CreateContexts); err != nil {
+			return err
+		}
+	}
 	if m.CreateContexts, err = requestContexts(m.CreateContexts); err != nil {
 		return err
 	}
@@ -176,6 +182,7 @@ func (c *creation) answer(o *open, grant *core.Result) {
 	if grant.Oplock == smb2.OplockLevelLease {
 		m.CreateContexts = append(m.CreateContexts, leaseContext(&grant.Lease))
 	}
+	m.CreateContexts = append(m.CreateContexts, c.answered...)
 	c.r.SetFileID(o.id)
 	c.r.Reply(ntstatus.Success, m)
 }

@@ -94,6 +94,9 @@ func (c *creation) create(ctx context.Context, q *smb2.CreateRequest) (ntstatus.
 		return 0, err
 	}
 	defer reply.Release()
+	if h.Status == ntstatus.DiskFull {
+		c.d.diskFull(c.t.share)
+	}
 	if h.Status != ntstatus.Success {
 		return h.Status, nil
 	}

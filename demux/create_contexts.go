@@ -12,6 +12,8 @@ type contextRule struct {
 	sizes  []int           // of its data; nil: any. Others are STATUS_INVALID_PARAMETER
 	relay  bool            // else it is dropped: we do not grant what it asks for
 	refuse ntstatus.Status // if not zero, what the CREATE ends with
+
+	answer func(data []byte) ([]byte, error) // makes our answer; nil: there is none
 }
 
 // contextRules are the create contexts that we know ([MS-SMB2] 2.2.13.2). One without a rule is
@@ -32,7 +34,7 @@ var contextRules = map[string]contextRule{
 	smb2.CreateAppInstanceID:             {sizes: []int{20}},
 	smb2.CreateAppInstanceVersion:        {sizes: []int{24}},
 	smb2.SvhdxOpenDeviceContext:          {refuse: ntstatus.InvalidDeviceRequest},
-	smb2.CreateAAPL:                      {},
+	smb2.CreateAAPL:                      {answer: answerAAPL},
 }
 
 // requestContexts sorts a CREATE's contexts: those for the backend are returned, in the list's

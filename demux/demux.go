@@ -22,6 +22,8 @@ type Demux struct {
 	state  statedb.DB
 	sink   *Sink
 
+	full sync.Map // of *rate.Sometimes by backend: see diskFull
+
 	mu       sync.Mutex                // guards sessions
 	sessions map[uint64]*clientSession // by SessionId
 }
@@ -59,10 +61,11 @@ func (d *Demux) Reconfigure(cfg Config) error {
 
 // SessionClosed forgets a session, whose trees are closed already (session.Upper).
 func (d *Demux) SessionClosed(s *session.Session) {
-	if cs, ok := s.Upper.(*clientSession); ok {
-		d.mu.Lock()
-		delete(d.sessions, s.ID)
-		d.mu.Unlock()
+	d.mu.Lock()
+	cs, ok := s.Upper.(*clientSession)
+	delete(d.sessions, s.ID)
+	d.mu.Unlock()
+	if ok {
 		cs.closeAll()
 	}
 }

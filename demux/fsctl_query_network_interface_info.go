@@ -28,5 +28,10 @@ func queryNetworkInterfaceInfo(d *Demux, r *session.Request, _ *open, m *smb2.Io
 			list[i].Capability = smb2.NetworkInterfaceRSS
 		}
 	}
-	replyFsctl(r, m, smb2.AppendNetworkInterfaces(nil, list))
+	out := smb2.AppendNetworkInterfaces(nil, list)
+	if uint64(len(out)) > uint64(m.MaxOutputResponse) {
+		r.Fail(ntstatus.BufferTooSmall)
+		return
+	}
+	replyFsctl(r, m, out)
 }

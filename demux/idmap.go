@@ -28,6 +28,7 @@ type open struct {
 	directory bool
 	access    smb2.AccessMask // as asked for
 	born      time.Time
+	sequence  channelSequence
 
 	arbitrated    bool            // pipes are not
 	hint          *core.Hint      // of locks and caching on the file; nil unless arbitrated
@@ -70,7 +71,8 @@ type clientSession struct {
 }
 
 // sessionOf finds or makes the upper half. Called by TREE_CONNECT, which may run several times
-// at once for one session.
+// at once for one session, and while the session ends: then it is entered nowhere, since
+// SessionClosed, which comes after the session is marked closed, may have been here already.
 func (d *Demux) sessionOf(s *session.Session) *clientSession {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -78,7 +80,11 @@ func (d *Demux) sessionOf(s *session.Session) *clientSession {
 	if !ok {
 		cs = &clientSession{session: s, demux: d, opens: map[uint64]*open{}}
 		s.Upper = cs
-		d.sessions[s.ID] = cs
+		if s.Closed() {
+			cs.closed = true
+		} else {
+			d.sessions[s.ID] = cs
+		}
 	}
 	return cs
 }
@@ -156,12 +162,17 @@ func (cs *clientSession) list() []*open {
 }
 
 // openOf finds the open that a request names ([MS-SMB2] 3.3.5.2.11): of the request's session
-// and tree, else nil, and then the request has been failed.
+// and tree, and not overtaken by another channel (3.3.5.2.10), else nil, and then the request has
+// been failed.
 func openOf(r *session.Request) *open {
 	t := treeOf(r)
 	o := t.session.find(r.FileID)
 	if o == nil || o.tree != t {
 		r.Fail(ntstatus.FileClosed)
+		return nil
+	}
+	if st := o.inSequence(r); st != ntstatus.Success {
+		r.Fail(st)
 		return nil
 	}
 	return o

@@ -6,6 +6,7 @@ import (
 	"smbproxy/internal/smb2"
 	"smbproxy/internal/transport"
 	"smbproxy/session"
+	"smbproxy/statedb/core"
 )
 
 // op is a request on its way to a backend and back. It lives in its session.Request's Upper and
@@ -20,7 +21,10 @@ type op struct {
 	finish finisher
 	create *creation // of CREATE of a pipe
 
-	cancelFunc func() // the method cancel, bound once
+	counted *open             // in whose channel sequence the request counts; nil: none
+	token   core.ChannelToken // of it
+
+	cancelFunc, endFunc func() // the methods cancel and requestEnded, bound once
 }
 
 // finisher ends the request of an op with the backend's reply, which is borrowed, or with err
@@ -28,14 +32,20 @@ type op struct {
 // again.
 type finisher func(p *op, h *smb2.Header, reply *transport.Frame, err error)
 
-// opOf takes the request's op, as new.
-func opOf(r *session.Request) *op {
+// pooledOp is the request's op as it is.
+func pooledOp(r *session.Request) *op {
 	p, ok := r.Upper.(*op)
 	if !ok {
 		p = new(op)
-		p.cancelFunc = p.cancel
+		p.cancelFunc, p.endFunc = p.cancel, p.requestEnded
 		r.Upper = p
 	}
+	return p
+}
+
+// opOf takes the request's op, as new but for its open's count of requests.
+func opOf(r *session.Request) *op {
+	p := pooledOp(r)
 	p.req, p.at, p.open, p.limit, p.finish, p.create = r, nil, nil, 0, nil, nil
 	return p
 }

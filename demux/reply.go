@@ -47,6 +47,9 @@ func (p *op) passError(h *smb2.Header, reply *transport.Frame) {
 			st = ntstatus.RangeNotLocked
 		}
 	}
+	if st == ntstatus.DiskFull && p.open != nil {
+		p.open.tree.demux.diskFull(p.open.tree.share)
+	}
 	if st == ntstatus.BufferTooSmall || st == ntstatus.InfoLengthMismatch {
 		var e smb2.ErrorResponse
 		if e.Decode(reply.Bytes()) == nil {

@@ -102,10 +102,10 @@ func (t *tree) attach(ctx context.Context, r *session.Request) (*attachment, err
 		return nil, fmt.Errorf("share %q: %w", share.Name, err)
 	}
 	a := newAttachment(pool, bt, 2)
-	t.session.mu.RLock()
+	t.mu.Lock()
+	t.session.mu.RLock() // under t.mu: close looks for the attachment after it has set closed
 	closed := t.closed
 	t.session.mu.RUnlock()
-	t.mu.Lock()
 	old := t.at
 	switch {
 	case closed:
@@ -158,7 +158,8 @@ func connectError(err error) ntstatus.Status {
 	switch {
 	case errors.Is(err, context.Canceled):
 		return ntstatus.Cancelled
-	case errors.Is(err, ntstatus.NoSuchUser):
+	case errors.Is(err, ntstatus.NoSuchUser), errors.Is(err, ntstatus.LogonFailure):
+		// The client has logged on; that the backend does not know the user, or our key, is not its password's fault.
 		return ntstatus.AccessDenied
 	}
 	return ntstatus.From(err)

@@ -101,8 +101,14 @@ func (r *Request) register(cancel func()) bool {
 
 // OnCancel lets cancel be called, at most once, by CANCEL, LOGOFF, TREE_DISCONNECT or connection loss; at once, if
 // one of the latter has happened. cancel does not end the request by itself: its owner does, possibly from
-// within. It may run while or shortly after the request ends.
+// within. It may run while or shortly after the request ends. A READ that may wait so long owes nothing to the read
+// gate: else a client that reads from an idle pipe would never be heard again, not even when it hangs up. Call it while
+// Run is running.
 func (r *Request) OnCancel(cancel func()) {
+	if r.owed != 0 {
+		r.Connection.readGate.release(r.owed)
+		r.owed = 0
+	}
 	r.mu.Lock()
 	live := !r.ended
 	ok := !live || r.register(cancel)
@@ -127,6 +133,10 @@ func (r *Request) Pending(cancel func()) {
 		return
 	}
 	ok := r.register(cancel)
+	if r.owed != 0 { // what waits may do so for ever; CANCEL must get through, and the client's end
+		r.Connection.readGate.release(r.owed)
+		r.owed = 0
+	}
 	if ok && r.asyncID == 0 {
 		switch {
 		case r.chain == nil || r.chain.pending(r):
@@ -166,12 +176,19 @@ func (r *Request) cancelNow(cancel func()) {
 }
 
 // sendInterim sends the interim reply. It is not signed ([MS-SMB2] 3.3.4.1.1): with GMAC its nonce would be the final
-// reply's.
+// reply's. It grants the request's credits; where as many requests wait as the client may have credits, the final reply
+// does so instead, or there would be no end to what can wait ([MS-SMB2] 3.3.1.2 leaves that to us).
 func (r *Request) sendInterim() {
 	f := errorFrame(&smb2.ErrorResponse{})
 	defer f.Release()
 	msg := f.Bytes()
-	r.putHeader(msg, ntstatus.Pending, r.creditsFor(ntstatus.Pending, 0), r.asyncID)
+	credits := uint16(0)
+	if c := r.Connection; int(c.asyncs.Add(1)) > c.cfg.Credits {
+		r.unpaid = true
+	} else {
+		credits = r.creditsFor(ntstatus.Pending, 0)
+	}
+	r.putHeader(msg, ntstatus.Pending, credits, r.asyncID)
 	r.Connection.send(f, r.sealFor)
 }
 

@@ -174,3 +174,38 @@ func TestEndedTwicePanicFree(t *testing.T) {
 	}
 	ts.logs.reset()
 }
+
+// TestManyPending: as many requests may wait as a client may have credits, and one for each of these; what is above pays
+// with a credit until it ends.
+func TestManyPending(t *testing.T) {
+	const limit = 16
+	ts := serve(t, func(cfg *Config) { cfg.Credits = limit })
+	c := ts.login(t, smb2.Dialect311, "anna")
+	c.tree("share")
+	var asyncs []uint64
+	for range limit {
+		_, async := c.pend()
+		asyncs = append(asyncs, async)
+	}
+	conn := ts.snapshot()[0]
+	free := conn.window.credits()
+	c.write(c.message(c.header(smb2.CommandChangeNotify), notifyRequest(smb2.FileID{Volatile: 1})))
+	h := c.mustRead().hdrs[0]
+	if h.Status != ntstatus.Pending || h.Credits != 0 {
+		t.Fatalf("one above the limit: %v with %d credits, want none", h.Status, h.Credits)
+	}
+	if got := conn.window.credits(); got != free-1 {
+		t.Errorf("the client has %d credits, want %d", got, free-1)
+	}
+	c.cancelAsync(h.AsyncID)
+	if h := c.mustRead().hdrs[0]; h.Status != ntstatus.Cancelled || h.Credits != 1 {
+		t.Errorf("its end: %v with %d credits, want 1", h.Status, h.Credits)
+	}
+	for _, async := range asyncs {
+		c.cancelAsync(async)
+		c.final(ntstatus.Cancelled, async)
+	}
+	if n := conn.asyncs.Load(); n != 0 {
+		t.Errorf("%d requests are still counted as waiting", n)
+	}
+}

@@ -38,6 +38,7 @@ type Connection struct {
 	lastAsync atomic.Uint64
 	readGate  readGate
 	inflight  atomic.Int32 // requests not yet ended
+	asyncs    atomic.Int32 // of those, the ones with an interim reply
 	leaving   atomic.Bool  // close when inflight is 0
 	known     atomic.Bool  // somebody has authenticated on it
 

@@ -78,7 +78,9 @@ func (r *Request) check() ntstatus.Status {
 	st := r.findSession()
 	switch {
 	case r.sealed && r.Session == nil:
-		r.sealFor = c.server.session(h.SessionID) // opener found it on another connection of the client
+		// opener found it on another connection of the client. Not what the header says: a related request's is unchecked.
+		id, _ := r.frame.Sealed()
+		r.sealFor = c.server.session(id)
 	case r.sealed:
 		r.sealFor = r.Session
 	case r.Session != nil && r.Session.authenticated() && r.Session.encryptData && h.Command != smb2.CommandSessionSetup:

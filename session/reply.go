@@ -84,8 +84,14 @@ func (r *Request) finish(st ntstatus.Status) (async uint64, ok bool) {
 	r.mu.Unlock()
 	c := r.Connection
 	c.unlink(r)
+	if async != 0 {
+		c.asyncs.Add(-1)
+	}
 	if r.owed != 0 {
 		c.readGate.release(r.owed)
+	}
+	if r.onEnd != nil {
+		r.onEnd()
 	}
 	return async, true
 }
@@ -129,11 +135,11 @@ func (r *Request) putHeader(msg []byte, st ntstatus.Status, credits uint16, asyn
 	h.Put(msg)
 }
 
-// creditsFor grants what the reply's header will say. After an interim reply there is nothing to grant.
+// creditsFor grants what the reply's header will say. After an interim reply that has granted there is nothing left.
 //
 // Samba: only a successful SESSION_SETUP grants more than was paid, NEGOTIATE never does (4.17).
 func (r *Request) creditsFor(st ntstatus.Status, async uint64) uint16 {
-	if async != 0 {
+	if async != 0 && !r.unpaid {
 		return 0
 	}
 	extra := true

@@ -46,6 +46,7 @@ type Request struct {
 	signer  *crypto.Signer
 	hash    *crypto.PreauthHash // takes in the reply, [MS-SMB2] 3.3.5.4, 3.3.5.5
 	ready   func()              // called when the reply is complete, before the client can see it
+	onEnd   func()              // of OnEnd
 	owed    int64               // bytes counted by the read gate
 	badSig  bool                // a SESSION_SETUP whose signature is wrong; binding looks at it
 
@@ -54,6 +55,7 @@ type Request struct {
 	mu      sync.Mutex // guards ended, and asyncID together with Connection.mu
 	ended   bool
 	asyncID uint64 // not 0: the interim reply has been sent
+	unpaid  bool   // it has granted no credits
 
 	// Guarded by Connection.mu:
 	cancel     func()
@@ -70,7 +72,7 @@ var requests = sync.Pool{New: func() any { return new(Request) }}
 func newRequest(c *Connection, frame *transport.Frame, off, end int) *Request {
 	r := requests.Get().(*Request)
 	r.Connection, r.frame, r.off, r.end = c, frame, off, end
-	r.last, r.ended, r.asyncID = true, false, 0
+	r.last, r.ended, r.asyncID, r.unpaid = true, false, 0, false
 	r.start = c.cfg.Now()
 	r.refs.Store(2)
 	c.inflight.Add(1)
@@ -93,7 +95,7 @@ func (r *Request) release() {
 	r.Connection, r.Session, r.Tree, r.row, r.channel = nil, nil, nil, nil, nil
 	r.Header, r.FileID, r.fault = smb2.Header{}, smb2.FileID{}, FaultNone
 	r.frame, r.owned, r.copy, r.chain = nil, false, nil, nil
-	r.sealed, r.sealFor, r.signer, r.hash, r.ready, r.owed, r.badSig = false, nil, nil, nil, nil, 0, false
+	r.sealed, r.sealFor, r.signer, r.hash, r.ready, r.onEnd, r.owed, r.badSig = false, nil, nil, nil, nil, nil, 0, false
 	r.onSession, r.onTree = nil, nil
 	requests.Put(r)
 }
@@ -123,6 +125,9 @@ func (r *Request) Closing() bool {
 
 // SetFault says who is to blame for the status the request will end with.
 func (r *Request) SetFault(f Fault) { r.fault = f }
+
+// OnEnd has f called when the request ends, before its reply leaves. Once at most; f must not block.
+func (r *Request) OnEnd(f func()) { r.onEnd = f }
 
 // SetFileID makes id the FileId of the related requests behind this one: CREATE has succeeded.
 func (r *Request) SetFileID(id smb2.FileID) {

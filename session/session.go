@@ -156,15 +156,23 @@ func (s *Server) session(id uint64) *Session {
 	return s.sessions[id]
 }
 
-// addChannel enters a further connection; false: the session is closed.
-func (s *Session) addChannel(ch *channel) bool {
+// maxChannels is how many connections one session may have, those that are being bound included.
+//
+// Samba: the same (4.17).
+const maxChannels = 32
+
+// addChannel enters a further connection.
+func (s *Session) addChannel(ch *channel) ntstatus.Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.Closed() {
-		return false
+	switch {
+	case s.Closed():
+		return ntstatus.UserSessionDeleted
+	case len(s.channels) >= maxChannels:
+		return ntstatus.InsufficientResources
 	}
 	s.channels = append(s.channels, ch)
-	return true
+	return ntstatus.Success
 }
 
 // activate makes the session Valid; false: it was closed meanwhile.

@@ -30,8 +30,8 @@ func (r *Request) bindChannel() (*channel, ntstatus.Status) {
 		return r.channel, ntstatus.Success // a further leg
 	}
 	ch := &channel{conn: c, session: sess}
-	if !sess.addChannel(ch) {
-		return nil, ntstatus.UserSessionDeleted
+	if st := sess.addChannel(ch); st != ntstatus.Success {
+		return nil, st
 	}
 	if !c.addChannel(ch) {
 		c.server.dropChannel(ch)

@@ -76,3 +76,34 @@ func TestReadGate(t *testing.T) {
 		}
 	}
 }
+
+// TestReadGateAndPipes: READs that may wait for ever, those of idle pipes, do not keep the connection from being read.
+func TestReadGateAndPipes(t *testing.T) {
+	held := make(chan *Request, 10)
+	ts := serve(t, func(cfg *Config) { cfg.MaxReadOutstanding = 100000 })
+	ts.mu.Lock()
+	ts.read = func(r *Request) { r.OnCancel(func() { r.Fail(ntstatus.Cancelled) }); held <- r }
+	ts.mu.Unlock()
+	c := ts.dial(t, smb2.Dialect311)
+	c.credits = 100
+	c.mustNegotiate()
+	c.mustSetup("anna")
+	c.tree("share")
+	for range 8 {
+		c.write(c.message(c.header(smb2.CommandRead), readRequest(smb2.FileID{Volatile: 1}, 60000)))
+	}
+	for range 8 {
+		select {
+		case <-held:
+		case <-time.After(timeout):
+			t.Fatal("the connection is not read any more")
+		}
+	}
+	if owed := ts.snapshot()[0].readGate.owed.Load(); owed != 0 {
+		t.Errorf("%d bytes are owed", owed)
+	}
+	c.nc.Close()
+	ts.upper.await(t, "tree share")
+	ts.upper.await(t, "session anna")
+	ts.upper.await(t, "connection")
+}

@@ -74,8 +74,8 @@ func (f *adminFlags) add(cmd *cobra.Command, withJSON bool) {
 	}
 }
 
-// show asks, and prints the answer as JSON or through print.
-func show[T any](cmd *cobra.Command, f *adminFlags, configFile, path string, print func(w io.Writer, v T) error) error {
+// show asks, and prints the answer as JSON or through write.
+func show[T any](cmd *cobra.Command, f *adminFlags, configFile, path string, write func(w io.Writer, v T) error) error {
 	body, err := askAdmin(cmd.Context(), adminSocketPath(f.socket, configFile), http.MethodGet, path)
 	if err != nil {
 		return err
@@ -92,5 +92,5 @@ func show[T any](cmd *cobra.Command, f *adminFlags, configFile, path string, pri
 	if err := json.Unmarshal(body, &v); err != nil {
 		return fmt.Errorf("the answer of smbproxy is not understood: %w", err)
 	}
-	return print(cmd.OutOrStdout(), v)
+	return write(cmd.OutOrStdout(), v)
 }

@@ -139,7 +139,7 @@ func exportKeytab(cmd *cobra.Command, b *Backend, to string) error {
 		_, err = cmd.OutOrStdout().Write(key)
 		return err
 	}
-	if err := replaceFile(to, key, 0o600); err != nil {
+	if err := replaceFile(to, key); err != nil {
 		return err
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "copied to %s\n", to)

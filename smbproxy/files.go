@@ -6,8 +6,8 @@ import (
 )
 
 // replaceFile writes a file so that at any moment either the old or the whole new one is there,
-// also after a power cut, and nobody but mode ever reads it.
-func replaceFile(path string, data []byte, mode os.FileMode) (err error) {
+// also after a power cut, and nobody but its owner ever reads it.
+func replaceFile(path string, data []byte) (err error) {
 	dir := filepath.Dir(path)
 	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*") // 0600
 	if err != nil {
@@ -19,9 +19,6 @@ func replaceFile(path string, data []byte, mode os.FileMode) (err error) {
 			_ = os.Remove(f.Name())
 		}
 	}()
-	if err = f.Chmod(mode); err != nil {
-		return err
-	}
 	if _, err = f.Write(data); err != nil {
 		return err
 	}

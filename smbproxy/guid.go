@@ -23,7 +23,7 @@ func loadServerGUID(stateDirectory string) (guid [16]byte, err error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		rand.Read(guid[:])
 		guid[6], guid[8] = guid[6]&0x0f|0x40, guid[8]&0x3f|0x80 // RFC 9562, version 4
-		return guid, replaceFile(path, []byte(formatGUID(guid)+"\n"), 0o600)
+		return guid, replaceFile(path, []byte(formatGUID(guid)+"\n"))
 	}
 	if err != nil {
 		return guid, err

@@ -88,7 +88,7 @@ func newNode(life context.Context, configFile string, cfg *Config, logs *logging
 		n.auth.Store(a)
 	}
 	if err == nil {
-		n.sessions, err = session.NewServer(sessionConfig(cfg, n.guid, n.auth.Load(), n.metrics.observe, n.log), n.demux.Table(), n.demux)
+		n.sessions, err = session.NewServer(sessionConfig(cfg, n.guid, (*currentAuth)(&n.auth), n.metrics.observe, n.log), n.demux.Table(), n.demux)
 	}
 	if err != nil {
 		change.abandon()
@@ -172,7 +172,7 @@ func (n *node) tryReload(life context.Context) (notes []string, err error) {
 		err = n.demux.Reconfigure(shares)
 	}
 	if err == nil {
-		err = n.sessions.Reconfigure(sessionConfig(cfg, n.guid, acceptor, n.metrics.observe, n.log))
+		err = n.sessions.Reconfigure(sessionConfig(cfg, n.guid, (*currentAuth)(&n.auth), n.metrics.observe, n.log))
 	}
 	if err == nil {
 		err = n.gate.set(cfg.Global.HostsAllow, cfg.Global.HostsDeny)

@@ -81,13 +81,13 @@ func TestReplaceFile(t *testing.T) {
 	if err := os.Symlink(secret, link); err != nil {
 		t.Fatal(err)
 	}
-	if err := replaceFile(link, []byte("new"), 0o600); err != nil {
+	if err := replaceFile(link, []byte("new")); err != nil {
 		t.Fatal(err)
 	}
 	if b, err := os.ReadFile(secret); err != nil || string(b) != "old" {
 		t.Errorf("it wrote through a link: %q, %v", b, err)
 	}
-	if err := replaceFile(filepath.Join(dir, "none", "x"), nil, 0o600); err == nil {
+	if err := replaceFile(filepath.Join(dir, "none", "x"), nil); err == nil {
 		t.Error("no directory: no error")
 	}
 	entries, err := os.ReadDir(dir)

@@ -56,5 +56,5 @@ var limitParameters = []parameter{
 		value: func(t target) value { return seconds(&t.global.AuthenticationTimeout, time.Second, 10*time.Minute) }},
 	{name: "max unauthenticated frame", group: "Limits", own: true, def: "128K",
 		help:  "The largest message that is read from a client before it is authenticated. Kerberos tickets of users in many groups need up to 64K.",
-		value: func(t target) value { return size(&t.global.UnauthenticatedFrame, 64<<10, 8<<20) }},
+		value: func(t target) value { return size(&t.global.UnauthenticatedFrame) }},
 }

@@ -54,11 +54,11 @@ func (p *printer) section(name string, kind sectionKind, t target, options []Smb
 	}
 	for _, row := range parameters {
 		if row.kind == kind {
-			p.line(name, row.name, row.value(t).String(), p.origin(name, row.name))
+			p.line(row.name, row.value(t).String(), p.origin(name, row.name))
 		}
 	}
 	for _, o := range options {
-		p.line(name, smbdOptionPrefix+o.Name, o.Value, o.Position)
+		p.line(smbdOptionPrefix+o.Name, o.Value, o.Position)
 	}
 }
 
@@ -71,7 +71,8 @@ func (p *printer) origin(section, parameter string) smbconf.Position {
 	return at
 }
 
-func (p *printer) line(section, name, value string, at smbconf.Position) {
+// line prints one parameter as the options want it.
+func (p *printer) line(name, value string, at smbconf.Position) {
 	switch {
 	case p.opt.Parameter != "":
 		if found := p.asked(name); found {

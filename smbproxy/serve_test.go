@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -65,7 +66,7 @@ func freeAddress(t *testing.T) string {
 // prepare makes the files of a new smbproxy.
 func prepare(t *testing.T) *running {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "smbproxy-serve-") // short: socket paths have at most 107 bytes
+	dir, err := os.MkdirTemp("", "smbproxy-serve-") //nolint:usetesting // t.TempDir is too long for unix sockets
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -331,7 +332,7 @@ func TestReload(t *testing.T) {
 	if err := client.SetReadDeadline(time.Now().Add(50 * time.Millisecond)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := client.Read(make([]byte, 1)); err == io.EOF {
+	if _, err := client.Read(make([]byte, 1)); errors.Is(err, io.EOF) {
 		t.Error("a reload has closed a client's connection")
 	}
 	_ = client.Close() // draining would wait for it
@@ -356,7 +357,7 @@ func TestGlobalHosts(t *testing.T) {
 		_, err = c.Read(make([]byte, 1))
 		return err
 	}
-	if err := dial("127.7.9.9"); err != io.EOF {
+	if err := dial("127.7.9.9"); !errors.Is(err, io.EOF) {
 		t.Errorf("a refused client: got %v, want the end of the connection", err)
 	}
 	if err := dial("127.7.9.8"); !os.IsTimeout(err) {

@@ -189,7 +189,7 @@ func smbdPrefix(paths smbdPaths) smbdGroup {
 
 // smbdShare is one share of the backend.
 func smbdShare(s *Share) []smbdGroup {
-	lines := []smbdLine{{"path", s.Path}, {"read only", smbconf.FormatBool(s.ReadOnly)}}
+	lines := []smbdLine{{"path", s.Path}, {"read only", smbconf.FormatBool(s.ReadOnly)}, {"browseable", smbconf.FormatBool(s.Browseable)}}
 	if s.Comment != "" {
 		lines = append(lines, smbdLine{"comment", s.Comment})
 	}

@@ -84,9 +84,10 @@ func number(to *int, lo, hi int64) value {
 	}, strconv.Itoa}
 }
 
-// size is a number of bytes between lo and hi.
-func size(to *int64, lo, hi int64) value {
-	return field[int64]{to, "size", func(s string) (int64, error) { return smbconf.Size(s, lo, hi) }, smbconf.FormatSize}
+// size is the number of bytes of a message's payload: from 64 KiB, what one credit pays for, to 8 MiB, the
+// most that session serves.
+func size(to *int64) value {
+	return field[int64]{to, "size", func(s string) (int64, error) { return smbconf.Size(s, 64<<10, 8<<20) }, smbconf.FormatSize}
 }
 
 // seconds is a time between lo and hi, in seconds where no unit is given.

@@ -213,6 +213,7 @@ func TestLinearizable(t *testing.T) {
 			history = append(history, c.history...)
 		}
 		switch porcupine.CheckOperationsTimeout(linearModel, history, 20*time.Second) {
+		case porcupine.Ok:
 		case porcupine.Illegal:
 			t.Fatalf("seed %d: the history of %d operations is not linearizable", seed, len(history))
 		case porcupine.Unknown:

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"strings"
 	"sync"
@@ -20,10 +19,10 @@ import (
 
 // sink notes what it is asked for and, if told to, acknowledges at once.
 type sink struct {
-	mu     sync.Mutex
-	list   []string
-	break1 func(core.BreakOplock)
-	break2 func(core.BreakLease)
+	mu          sync.Mutex
+	list        []string
+	breakOplock func(core.BreakOplock)
+	breakLease  func(core.BreakLease)
 }
 
 func (s *sink) note(f string, a ...any) {
@@ -42,88 +41,19 @@ func (s *sink) take() string {
 
 func (s *sink) BreakOplock(e core.BreakOplock) {
 	s.note("break open to %d", e.To)
-	if s.break1 != nil {
-		s.break1(e)
+	if s.breakOplock != nil {
+		s.breakOplock(e)
 	}
 }
 
 func (s *sink) BreakLease(e core.BreakLease) {
 	s.note("break lease %d to %d", e.Current, e.New)
-	if s.break2 != nil {
-		s.break2(e)
+	if s.breakLease != nil {
+		s.breakLease(e)
 	}
 }
 
 func (s *sink) Closed(e core.Closed) { s.note("closed by %d", e.Reason) }
-
-// memory is a store that can be made to fail.
-type memory struct {
-	store.Store
-	mu    sync.Mutex
-	items map[string][]byte
-	err   error
-	txns  int
-}
-
-func newMemory() *memory { return &memory{items: map[string][]byte{}} }
-
-func (m *memory) fail(err error) {
-	m.mu.Lock()
-	m.err = err
-	m.mu.Unlock()
-}
-
-func (m *memory) Get(_ context.Context, key string) (store.Item, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	v, ok := m.items[key]
-	if !ok {
-		return store.Item{}, store.ErrNotFound
-	}
-	return store.Item{Key: key, Value: v}, nil
-}
-
-func (m *memory) Range(_ context.Context, prefix string, fn func(store.Item) error) (uint64, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for k, v := range m.items {
-		if strings.HasPrefix(k, prefix) {
-			if err := fn(store.Item{Key: k, Value: v}); err != nil {
-				return 0, err
-			}
-		}
-	}
-	return 0, nil
-}
-
-func (m *memory) Txn(_ context.Context, _ []store.Compare, ops []store.Op) (uint64, bool, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.err != nil {
-		return 0, false, m.err
-	}
-	m.txns++
-	for _, op := range ops {
-		if op.Delete {
-			delete(m.items, op.Key)
-		} else {
-			m.items[op.Key] = op.Value
-		}
-	}
-	return 0, true, nil
-}
-
-func (m *memory) records() int {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	n := 0
-	for k := range m.items {
-		if strings.HasPrefix(k, recordPrefix) {
-			n++
-		}
-	}
-	return n
-}
 
 // start makes an owner and runs it until the test ends.
 func start(t testing.TB, cfg Config) (o *Owner, stop func()) {
@@ -160,8 +90,8 @@ func openCommand(o *Owner, session uint64, file uint64) *core.Open {
 	}
 }
 
-func persistentCommand(o *Owner, session uint64, file uint64) *core.Open {
-	c := openCommand(o, session, file)
+func persistentCommand(o *Owner, file uint64) *core.Open {
+	c := openCommand(o, 1, file)
 	c.Durable = &core.DurableRequest{V2: true, Persistent: true, Create: core.GUID{9}, Timeout: time.Minute}
 	return c
 }
@@ -170,7 +100,7 @@ func TestBreakAndWait(t *testing.T) {
 	s := &sink{}
 	o, _ := start(t, Config{Sink: s})
 	// The client acknowledges from within the notification: Do may be called there.
-	s.break1 = func(e core.BreakOplock) {
+	s.breakOplock = func(e core.BreakOplock) {
 		o.Do(context.Background(), &core.AckOplock{Open: e.Open, Level: smb2.OplockLevelII}, func(core.Result) {})
 	}
 	c := openCommand(o, 1, 1)
@@ -225,7 +155,7 @@ func TestRestart(t *testing.T) {
 	}
 	defer b.Close()
 	o, stop := start(t, Config{Store: b})
-	c := persistentCommand(o, 1, 1)
+	c := persistentCommand(o, 1)
 	c.Name.Path = "dir\\f\xff" // not UTF-8: WTF-8 or worse must survive
 	c.Share = smb2.FileShareRead
 	c.Oplock = smb2.OplockLevelLease
@@ -297,13 +227,13 @@ func TestStoreFails(t *testing.T) {
 				var log strings.Builder
 				o, stop := start(t, Config{Store: m, Log: slog.New(slog.NewTextHandler(&log, nil))})
 				defer stop()
-				before := persistentCommand(o, 1, 1)
+				before := persistentCommand(o, 1)
 				if r := o.Do(t.Context(), before, nil); r.Status != 0 {
 					t.Fatalf("%+v", r)
 				}
 				m.fail(fault)
 				// New persistent handles are refused, and leave nothing behind.
-				c := persistentCommand(o, 1, 2)
+				c := persistentCommand(o, 2)
 				c.Share = 0
 				if r := o.Do(t.Context(), c, nil); r.Status != want {
 					t.Fatalf("persistent open: %v, want %v", r.Status, want)
@@ -339,7 +269,7 @@ func TestOneSync(t *testing.T) {
 	m := newMemory()
 	o, _ := start(t, Config{Store: m})
 	n := m.txns
-	if r := o.Do(t.Context(), persistentCommand(o, 1, 1), nil); r.Status != 0 {
+	if r := o.Do(t.Context(), persistentCommand(o, 1), nil); r.Status != 0 {
 		t.Fatal(r.Status)
 	}
 	if m.txns != n+1 {
@@ -352,7 +282,7 @@ func TestOneSync(t *testing.T) {
 
 func TestNoStore(t *testing.T) {
 	o, _ := start(t, Config{})
-	if r := o.Do(t.Context(), persistentCommand(o, 1, 1), nil); r.Status != ntstatus.InsuffServerResources {
+	if r := o.Do(t.Context(), persistentCommand(o, 1), nil); r.Status != ntstatus.InsuffServerResources {
 		t.Errorf("persistent open without a store: %v", r.Status)
 	}
 	if _, err := New(t.Context(), Config{Node: 4096}); err == nil {
@@ -364,7 +294,7 @@ func TestStoppedWriter(t *testing.T) {
 	m := newMemory()
 	o, stop := start(t, Config{Store: m})
 	stop()
-	if r := o.Do(t.Context(), persistentCommand(o, 1, 1), nil); r.Status != ntstatus.InsuffServerResources {
+	if r := o.Do(t.Context(), persistentCommand(o, 1), nil); r.Status != ntstatus.InsuffServerResources {
 		t.Errorf("persistent open after the end: %v", r.Status)
 	}
 }
@@ -398,51 +328,5 @@ func TestFences(t *testing.T) {
 	}
 	if AddFences(t.Context(), b, Fence{"a/b", "", 1}) == nil {
 		t.Error("a slash was accepted")
-	}
-}
-
-// BenchmarkOpenClose is the whole arbitration of one open and its close through the
-// driver, beside many open files and on a hot one.
-func BenchmarkOpenClose(b *testing.B) {
-	for _, n := range []int{0, 1000, 100_000} {
-		for _, hot := range []bool{false, true} {
-			if hot && n != 1000 {
-				continue
-			}
-			o, stop := start(b, Config{})
-			for i := range n {
-				file := uint64(i + 2)
-				if hot {
-					file = 1
-				}
-				o.Do(b.Context(), openCommand(o, uint64(i%1000+10), file), nil)
-			}
-			b.Run(fmt.Sprintf("open=%d/hot=%v", n, hot), func(b *testing.B) {
-				c := openCommand(o, 1, 1)
-				begin := &core.Begin{Name: c.Name}
-				done := func(core.Result) {}
-				b.ReportAllocs()
-				for b.Loop() {
-					c.Req, c.ID, c.Held = o.NewRequestID(), o.NewOpenID(), true
-					begin.Req = c.Req
-					o.Do(b.Context(), begin, done)
-					o.Do(b.Context(), c, done)
-					o.Do(b.Context(), &core.Close{Open: c.ID}, done)
-				}
-				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "opens/s")
-			})
-			stop()
-		}
-	}
-}
-
-// BenchmarkCheckIO is what a READ pays on a file without locks.
-func BenchmarkCheckIO(b *testing.B) {
-	o, _ := start(b, Config{Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
-	c := openCommand(o, 1, 1)
-	r := o.Do(b.Context(), c, nil)
-	for b.Loop() {
-		o.CheckIO(c.ID, r.Hint, 0, 4096, false)
-		o.Written(c.ID, r.Hint)
 	}
 }

@@ -30,11 +30,16 @@ type Call struct {
 
 	state      callState
 	canceled   bool // CANCEL was asked for
+	cancelDue  bool // and whoever is at the call has to see to it
+	telling    bool // the reader is at it: interim reply
+	deaf       bool // smbd does not heed CANCEL for it
+	ghost      bool // stands for a call that was given up, until its reply comes
 	waits      bool // may take for ever by its nature
 	urgent     bool
 	command    smb2.Command
 	charge     uint16 // as sent; 0 once the credits are back
 	messageID  uint64
+	file       smb2.FileID      // of a deaf call, and of a CLOSE that ends such
 	asyncID    uint64           // from the interim reply; 0: none came
 	frame      *transport.Frame // the owned request while it is queued
 	since      int64            // when sent or found pending, by Pool.now

@@ -17,8 +17,10 @@ func (cn *connection) cancel(c *Call) {
 	var w departure
 	switch c.state {
 	case callIdle:
-	case callQueueing, callSending: // whoever is at it looks afterwards
+	case callQueueing: // the submitter looks afterwards
 		c.canceled = true
+	case callSending:
+		c.canceled, c.cancelDue = true, true
 	case callQueued:
 		cn.waiting.remove(c)
 		f := c.frame
@@ -28,7 +30,11 @@ func (cn *connection) cancel(c *Call) {
 		c.Done.Complete(c, nil, nil, ntstatus.Cancelled)
 		return
 	case callSent:
-		if !c.canceled {
+		switch {
+		case c.canceled:
+		case c.telling:
+			c.canceled, c.cancelDue = true, true
+		default:
 			c.canceled = true
 			w = cn.cancelLocked(c)
 		}
@@ -39,9 +45,16 @@ func (cn *connection) cancel(c *Call) {
 
 // cancelLocked notes what a CANCEL for c has to say. It names the MessageId of
 // the request, and the AsyncId too once that is known, [MS-SMB2] 3.2.4.24: one
-// that overtakes the interim reply on the wire is found by the MessageId.
+// that overtakes the interim reply on the wire is found by the MessageId. A call
+// that smbd will not give up is given up here.
 func (cn *connection) cancelLocked(c *Call) departure {
-	return departure{call: c, session: c.session, tree: c.tree, messageID: c.messageID, asyncID: c.asyncID}
+	c.cancelDue = false
+	w := departure{call: c, session: c.session, tree: c.tree, messageID: c.messageID, asyncID: c.asyncID}
+	if c.deaf {
+		cn.abandonLocked(c)
+		w.abandoned = true
+	}
+	return w
 }
 
 // sendCancel sends the CANCEL that cancelLocked noted, if it did. It has no
@@ -58,4 +71,7 @@ func (cn *connection) sendCancel(w departure) {
 		smb2.SetRawAsyncID(msg, w.asyncID)
 	}
 	cn.write(f, w.session, w.tree, nil)
+	if w.abandoned {
+		w.call.Done.Complete(w.call, nil, nil, ntstatus.Cancelled)
+	}
 }

@@ -42,6 +42,7 @@ type connection struct {
 	pending     callList // in flight, interim reply received, an answer is due
 	waiting     fairQueue
 	echo        Call // asks for credits
+	ghosts      int  // of inflight, calls that were given up
 	begged      int  // credits there were when it was sent last
 	clients     map[uint64]*clientQueue
 

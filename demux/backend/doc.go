@@ -9,7 +9,7 @@
 //
 // A lane is a slot for a connection: smbd serves one connection with one process
 // and one main thread, so what blocks there blocks the lane. A client stays on
-// one lane (by affinity). Lanes are dialed when first needed and again when lost.
+// one lane (by affinity), and on another with its pipes. Lanes are dialed when first needed and again when lost.
 //
 // # The way of a call
 //

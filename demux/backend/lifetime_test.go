@@ -67,10 +67,12 @@ func TestIdle(t *testing.T) {
 	two := mustConnect(t, p, "user2", "share", 2)
 	cn := one.tc.session.conn
 	lane := func() LaneStatus { return p.Status().Lanes[0] }
-	eventually(t, "the keeper's IPC$", func() bool { return lane().Trees == 3 })
-	if cn.keeper.share != ipc {
-		t.Fatalf("keeper %q", cn.keeper.share)
+	keeps := func() bool {
+		cn.mu.Lock()
+		defer cn.mu.Unlock()
+		return cn.keeper != nil && cn.keeper.share == ipc
 	}
+	eventually(t, "the keeper's IPC$", func() bool { return keeps() && lane().Trees == 3 })
 	one.Release()
 	eventually(t, "user1's session to go, the keeper to user2", func() bool {
 		st := lane()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -32,17 +33,25 @@ type Pool struct {
 	mu      sync.Mutex // guards what follows
 	closed  bool
 	lanes   []*lane
-	clients map[uint64]*assignment
+	clients map[clientKey]*assignment
 	down    outage
 }
 
-// lane is a slot for a connection.
+// lane is a slot for a connection. Pipes have lanes of their own: what a client
+// can leave hanging there (pipe.go) costs nobody his files.
 type lane struct {
 	id      int
+	pipes   bool
 	conn    *connection // nil: not connected
 	dialing *dial       // nil: nobody does
 	clients int
 	lost    uint64 // connections lost so far
+}
+
+// clientKey is a client with its files, or with its pipes.
+type clientKey struct {
+	affinity uint64
+	pipes    bool
 }
 
 // assignment says which lane a client is on while it has Trees.
@@ -59,7 +68,7 @@ func NewPool(cfg Config, log *slog.Logger) (*Pool, error) {
 		return nil, err
 	}
 	p := &Pool{
-		cfg: cfg, start: time.Now(), clients: make(map[uint64]*assignment),
+		cfg: cfg, start: time.Now(), clients: make(map[clientKey]*assignment),
 		log:     log.With(slog.String("backend", cfg.Name)),
 		keys:    keySource{path: cfg.KeytabFile, spn: cfg.SPN, realm: cfg.Realm},
 		errGone: fmt.Errorf("backend %q: session or share is gone: %w", cfg.Name, ntstatus.UnexpectedNetworkError),
@@ -148,13 +157,14 @@ func (p *Pool) Connect(ctx context.Context, user, share string, affinity uint64)
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, connectLimit, p.unanswered())
 	defer cancel()
-	ln := p.attach(affinity)
-	t, stale, err := p.connect(ctx, ln, u.Name, share, affinity)
+	key := clientKey{affinity, strings.EqualFold(share, ipc)}
+	ln := p.attach(key)
+	t, stale, err := p.connect(ctx, ln, u.Name, share, key)
 	if stale && ctx.Err() == nil {
-		t, _, err = p.connect(ctx, ln, u.Name, share, affinity)
+		t, _, err = p.connect(ctx, ln, u.Name, share, key)
 	}
 	if err != nil {
-		p.detach(affinity)
+		p.detach(key)
 		return nil, err
 	}
 	return t, nil
@@ -167,7 +177,7 @@ func (p *Pool) unanswered() error {
 
 // connect is one try of Connect on a lane; stale tells that the connection it was
 // tried on is lost, and another one may do.
-func (p *Pool) connect(ctx context.Context, ln *lane, user, share string, affinity uint64) (t *Tree, stale bool, err error) {
+func (p *Pool) connect(ctx context.Context, ln *lane, user, share string, key clientKey) (t *Tree, stale bool, err error) {
 	cn, err := p.connection(ctx, ln)
 	if err != nil {
 		return nil, false, err
@@ -176,29 +186,33 @@ func (p *Pool) connect(ctx context.Context, ln *lane, user, share string, affini
 	if err != nil {
 		return nil, errors.Is(err, ntstatus.UnexpectedNetworkError), err
 	}
-	return &Tree{pool: p, tc: tc, client: cn.client(affinity)}, false, nil
+	return &Tree{pool: p, tc: tc, key: key, client: cn.client(key.affinity)}, false, nil
 }
 
 // attach finds the client's lane: the one it is on already, else the one with the
 // fewest clients among those that do not wait, and a new one if all do.
-func (p *Pool) attach(affinity uint64) *lane {
+func (p *Pool) attach(key clientKey) *lane {
 	slow := p.slowLanes()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	a := p.clients[affinity]
+	a := p.clients[key]
 	if a == nil {
-		a = &assignment{lane: p.pickLocked(slow)}
+		a = &assignment{lane: p.pickLocked(slow, key.pipes)}
 		a.lane.clients++
-		p.clients[affinity] = a
+		p.clients[key] = a
 	}
 	a.refs++
 	return a.lane
 }
 
-// pickLocked chooses a lane for a new client.
-func (p *Pool) pickLocked(slow map[*connection]bool) *lane {
+// pickLocked chooses a lane for a new client. The first one for pipes is made when
+// it is needed.
+func (p *Pool) pickLocked(slow map[*connection]bool, pipes bool) *lane {
 	var best, any *lane
 	for _, ln := range p.lanes {
+		if ln.pipes != pipes {
+			continue
+		}
 		if any == nil || ln.clients < any.clients {
 			any = ln
 		}
@@ -209,10 +223,10 @@ func (p *Pool) pickLocked(slow map[*connection]bool) *lane {
 	if best != nil {
 		return best
 	}
-	if len(p.lanes) == p.cfg.MaxLanes {
+	if any != nil && len(p.lanes) >= p.cfg.MaxLanes {
 		return any
 	}
-	ln := &lane{id: len(p.lanes)}
+	ln := &lane{id: len(p.lanes), pipes: pipes}
 	p.lanes = append(p.lanes, ln)
 	return ln
 }
@@ -232,13 +246,13 @@ func (p *Pool) slowLanes() map[*connection]bool {
 }
 
 // detach ends what attach began.
-func (p *Pool) detach(affinity uint64) {
+func (p *Pool) detach(key clientKey) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	a := p.clients[affinity]
+	a := p.clients[key]
 	if a.refs--; a.refs == 0 {
 		a.lane.clients--
-		delete(p.clients, affinity)
+		delete(p.clients, key)
 	}
 }
 

@@ -47,6 +47,9 @@ func (cn *connection) receive(f *transport.Frame) error {
 	}
 	delete(cn.inflight, h.MessageID)
 	cn.refundLocked(c, h)
+	if c.ghost {
+		cn.ghosts--
+	}
 	c.unlink()
 	c.state = callIdle
 	pump := cn.waiting.n > 0
@@ -58,6 +61,9 @@ func (cn *connection) receive(f *transport.Frame) error {
 		return err
 	}
 	cn.note(c, h)
+	if c.command == smb2.CommandClose && h.Status == ntstatus.Success && c.tree != nil && c.tree.pipe() {
+		cn.pipeClosed(c.file)
+	}
 	if h.Status == ntstatus.UserSessionDeleted && c.session != nil && c.tree != nil {
 		c.Done.Complete(c, nil, nil, cn.pool.errGone) // to the client it is a lost network, its own session lives
 	} else {
@@ -78,6 +84,7 @@ func (cn *connection) interim(h *smb2.Header, f *transport.Frame) error {
 		cn.mu.Unlock()
 		return fmt.Errorf("%w: interim reply to message id %d", errUnknownID, h.MessageID)
 	}
+	c.telling = true // until we are through, nobody gives it up
 	cn.mu.Unlock()
 	if err := cn.verify(c, h, f); err != nil { // only this goroutine completes c
 		return err
@@ -96,6 +103,14 @@ func (cn *connection) interim(h *smb2.Header, f *transport.Frame) error {
 	if first {
 		c.Done.Pending(c)
 	}
+	var cancel departure
+	cn.mu.Lock()
+	c.telling = false
+	if c.cancelDue && c.state == callSent {
+		cancel = cn.cancelLocked(c)
+	}
+	cn.mu.Unlock()
+	cn.sendCancel(cancel)
 	if pump {
 		cn.pump()
 	}

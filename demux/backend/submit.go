@@ -36,7 +36,10 @@ func (cn *connection) submit(c *Call) {
 	c.waits = mayWait(c.command, c.tree)
 	c.urgent = c.client == nil || urgentCommand(c.command)
 	c.charge = max(1, c.CreditCharge)
-	c.canceled, c.asyncID = false, 0
+	c.canceled, c.cancelDue, c.telling, c.deaf, c.asyncID = false, false, false, false, 0
+	if c.tree != nil && c.tree.pipe() {
+		c.notePipe(f.Bytes())
+	}
 
 	cn.mu.Lock()
 	if err := cn.refusalLocked(c, f); err != nil {
@@ -117,6 +120,7 @@ type departure struct {
 	hook      func(msg []byte)
 	messageID uint64
 	asyncID   uint64 // of a CANCEL
+	abandoned bool   // the CANCEL's call is over: to be completed
 	charge    uint16
 	credits   uint16
 }
@@ -157,7 +161,7 @@ func (cn *connection) send(f *transport.Frame, w departure) {
 	var cancel departure
 	if c := w.call; cn.inflight[w.messageID] == c && c.state == callSending {
 		c.state = callSent
-		if c.canceled {
+		if c.cancelDue && !c.telling {
 			cancel = cn.cancelLocked(c)
 		}
 	}

@@ -37,7 +37,10 @@ func (cn *connection) tick(now int64) {
 		}
 	}
 	var err error
-	if late != nil {
+	switch {
+	case cn.ghosts > maxGhosts:
+		err = errGhosts
+	case late != nil:
 		err = fmt.Errorf("%w: %v for %v", errDeadline, late.command, time.Duration(now-late.since).Round(time.Millisecond))
 	}
 	cn.mu.Unlock()
@@ -96,7 +99,7 @@ func (cn *connection) sweep(now int64) {
 // tree is waited for.
 func (cn *connection) choresLocked(now int64, do *chores) {
 	limit := int64(cn.pool.cfg.IdleTimeout)
-	used := len(cn.inflight) > 0 || cn.waiting.n > 0 || len(cn.clients) > 0
+	used := len(cn.inflight) > cn.ghosts || cn.waiting.n > 0 || len(cn.clients) > 0
 	var other *session // one that could hold the keeper
 	for _, s := range cn.users {
 		select {

@@ -11,6 +11,7 @@ import (
 type Tree struct {
 	pool     *Pool
 	tc       *treeConnect
+	key      clientKey
 	client   *clientQueue
 	released atomic.Bool
 }
@@ -74,7 +75,7 @@ func (t *Tree) Release() {
 	}
 	t.tc.session.conn.releaseClient(t.client)
 	t.tc.release()
-	t.pool.detach(t.client.affinity)
+	t.pool.detach(t.key)
 }
 
 // client returns the queue of a client on the connection, with one reference more.

@@ -15,8 +15,11 @@ import (
 func TestAgainstSamba(t *testing.T) {
 	l := lab.New(t, lab.Options{PlainTree: true})
 	s := l.MustSamba(lab.SambaOptions{Name: "a", Conf: l.DirectConf("share"), Passwords: true})
-	u := l.User("user1")
-	base := bench.Config{Address: s.Addr(), Share: "share", Users: []bench.User{{Name: u.Name, Password: u.Password}},
+	users := []bench.User{}
+	for _, u := range l.Users() {
+		users = append(users, bench.User{Name: u.Name, Password: u.Password})
+	}
+	base := bench.Config{Address: s.Addr(), Share: "share", Users: users[:1],
 		Clients: 2, FileSize: 1 << 20, Operations: 40}
 	type test struct {
 		name string
@@ -30,6 +33,9 @@ func TestAgainstSamba(t *testing.T) {
 			tests = append(tests, test{name + "/" + string(p), cfg})
 		}
 	}
+	cfg := base
+	cfg.Workload, cfg.Users, cfg.Clients = "mix", users, 5
+	tests = append(tests, test{"mix/users", cfg})
 	for _, name := range []string{"read", "write", "randread", "randwrite", "open", "stat", "list"} {
 		cfg := base
 		cfg.Workload, cfg.Engine = name, bench.GoSMB2 // plain: signed, the library rejects smbd's interim replies

@@ -117,6 +117,22 @@ func (c *Config) check(w *Workload) error {
 	return errors.Join(errs...)
 }
 
+// user is whom a client logs in as.
+func (c *Config) user(client int) User { return c.Users[client%len(c.Users)] }
+
+// directory is where a client's files are: one user may not write to what another one has made.
+func (c *Config) directory(client int) string {
+	if len(c.Users) == 1 {
+		return c.Directory
+	}
+	return c.Directory + "-" + c.user(client).Name
+}
+
+// file is the name of a client's own file.
+func (c *Config) file(client int) string {
+	return fmt.Sprintf(`%s\client-%05d`, c.directory(client), client)
+}
+
 // cmpOr is v, or def where v is zero.
 func cmpOr[T comparable](v, def T) T {
 	var zero T

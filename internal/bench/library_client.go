@@ -36,7 +36,7 @@ func (c *libraryClient) connect(ctx context.Context) error {
 	if c.nc, err = d.DialContext(ctx, "tcp", c.cfg.Address); err != nil {
 		return err
 	}
-	u := c.cfg.Users[c.number%len(c.cfg.Users)]
+	u := c.cfg.user(c.number)
 	dialer := smb2.Dialer{Negotiator: smb2.Negotiator{RequireMessageSigning: c.cfg.Protection == Sign},
 		Initiator: &smb2.NTLMInitiator{User: u.Name, Password: u.Password}}
 	if c.session, err = dialer.DialContext(ctx, c.nc); err != nil {
@@ -53,12 +53,10 @@ func (c *libraryClient) protected() string { return string(c.cfg.Protection) }
 
 func (c *libraryClient) dialect() string { return "as go-smb2 negotiates" }
 
-func (c *libraryClient) fileName() string {
-	return fmt.Sprintf(`%s\client-%05d`, c.cfg.Directory, c.number)
-}
+func (c *libraryClient) fileName() string { return c.cfg.file(c.number) }
 
 func (c *libraryClient) prepare(ctx context.Context) error {
-	if err := c.share.Mkdir(c.cfg.Directory, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+	if err := c.share.Mkdir(c.cfg.directory(c.number), 0o755); err != nil && !errors.Is(err, os.ErrExist) {
 		return err
 	}
 	var err error
@@ -112,10 +110,10 @@ func (c *libraryClient) clean() error {
 }
 
 func (c *libraryClient) cleanDirectory() error {
-	if left, err := c.share.ReadDir(c.cfg.Directory); err != nil || len(left) > 0 {
+	if left, err := c.share.ReadDir(c.cfg.directory(c.number)); err != nil || len(left) > 0 {
 		return err
 	}
-	return c.share.Remove(c.cfg.Directory)
+	return c.share.Remove(c.cfg.directory(c.number))
 }
 
 // close ends the connection; the server closes what is open.
@@ -163,7 +161,7 @@ func libraryStat(c *libraryClient, _ int) func() (int, error) {
 
 func libraryList(c *libraryClient, _ int) func() (int, error) {
 	return func() (int, error) {
-		_, err := c.share.ReadDir(c.cfg.Directory)
+		_, err := c.share.ReadDir(c.cfg.directory(c.number))
 		return 0, err
 	}
 }

@@ -54,7 +54,7 @@ func (c *rawClient) connect(ctx context.Context) error {
 	if c.conn, err = rawsmb.Dial(ctx, c.cfg.Address, opt); err != nil {
 		return err
 	}
-	u := c.cfg.Users[c.number%len(c.cfg.Users)]
+	u := c.cfg.user(c.number)
 	if c.session, err = c.conn.Login(ctx, u.Name, u.Password); err != nil {
 		return fmt.Errorf("log in as %s: %w", u.Name, err)
 	}
@@ -96,9 +96,7 @@ func (c *rawClient) protected() string {
 // dialect is the negotiated one.
 func (c *rawClient) dialect() string { return c.conn.Resp.DialectRevision.String() }
 
-func (c *rawClient) fileName() string {
-	return fmt.Sprintf(`%s\client-%05d`, c.cfg.Directory, c.number)
-}
+func (c *rawClient) fileName() string { return c.cfg.file(c.number) }
 
 // prepare opens the files and makes the scripts.
 func (c *rawClient) prepare(ctx context.Context) error {
@@ -107,9 +105,9 @@ func (c *rawClient) prepare(ctx context.Context) error {
 	w := Workloads[c.cfg.Workload]
 	if c.cfg.Workload != "echo" && c.cfg.Workload != idle {
 		var err error
-		if c.directory, _, err = c.open(smb2.CreateRequest{Name: c.cfg.Directory, DesiredAccess: smb2.FileReadData | smb2.FileReadAttributes,
+		if c.directory, _, err = c.open(smb2.CreateRequest{Name: c.cfg.directory(c.number), DesiredAccess: smb2.FileReadData | smb2.FileReadAttributes,
 			CreateDisposition: smb2.FileOpenIf, CreateOptions: smb2.FileDirectoryFile}); err != nil {
-			return fmt.Errorf("directory %s: %w", c.cfg.Directory, err)
+			return fmt.Errorf("directory %s: %w", c.cfg.directory(c.number), err)
 		}
 	}
 	if w.file {
@@ -371,7 +369,7 @@ func (c *rawClient) closeFile(id smb2.FileID) error {
 
 // cleanDirectory deletes the directory if it is empty.
 func (c *rawClient) cleanDirectory() error {
-	err := c.remove(c.cfg.Directory, smb2.FileDirectoryFile)
+	err := c.remove(c.cfg.directory(c.number), smb2.FileDirectoryFile)
 	if errors.Is(err, ntstatus.DirectoryNotEmpty) || errors.Is(err, ntstatus.ObjectNameNotFound) {
 		return nil
 	}

@@ -201,12 +201,13 @@ func (r *run) window(c *clock) (wait func()) {
 // clean deletes what was made.
 func (r *run) clean() {
 	r.phase(context.Background(), "cleaning up", func(_ context.Context, i int) error { return r.clients[i].clean() })
+	cleaned := map[string]bool{}
 	for i, c := range r.clients {
-		if !r.hasFailed(i) {
+		if dir := r.cfg.directory(i); !r.hasFailed(i) && !cleaned[dir] {
+			cleaned[dir] = true
 			if err := c.cleanDirectory(); err != nil {
 				r.fail(i, err)
 			}
-			return
 		}
 	}
 }

@@ -39,7 +39,7 @@ var Workloads = map[string]*Workload{
 		script: func(c *rawClient, slot int) script { return c.lockUnlock(slot) }},
 	"echo": {Help: "ECHO: what the protocol itself costs", depth: 1,
 		script: func(c *rawClient, _ int) script { return c.echo() }},
-	"mix": {Help: "an office at work: of ten operations four are small READs, one a small WRITE, one READ of 64 KiB, the rest open, stat, list, lock", block: 4 << 10, depth: 1, file: true,
+	"mix": {Help: "an office: READs of two sizes, small WRITEs, open, stat, list, lock", block: 4 << 10, depth: 1, file: true,
 		script: func(c *rawClient, slot int) script { return c.mix(slot) }},
 	"idle": {Help: "sessions that do nothing; one ECHO each at the end", depth: 1,
 		script: func(c *rawClient, _ int) script { return c.echo() }},

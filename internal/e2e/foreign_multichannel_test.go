@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"sync"
 	"testing"
+	"time"
 
 	"smbproxy/internal/lab"
 	"smbproxy/internal/ntstatus"
@@ -174,8 +175,14 @@ func TestMultichannelRefused(t *testing.T) {
 func TestMultichannelInterfaces(t *testing.T) {
 	c := cluster(t, lab.ClusterOptions{})
 	first, _ := channels(t, c, rawsmb.Options{}, false)
-	m, err := first.Do(smb2.CommandIoctl, &smb2.IoctlRequest{CtlCode: smb2.FsctlQueryNetworkInterfaceInfo, Flags: smb2.IoctlIsFsctl,
-		FileID: smb2.FileID{Persistent: ^uint64(0), Volatile: ^uint64(0)}, MaxOutputResponse: 65536})
+	ask := func(room uint32) (rawsmb.Message, error) {
+		return first.Do(smb2.CommandIoctl, &smb2.IoctlRequest{CtlCode: smb2.FsctlQueryNetworkInterfaceInfo, Flags: smb2.IoctlIsFsctl,
+			FileID: smb2.RelatedFileID, MaxOutputResponse: room})
+	}
+	if _, err := ask(1); !errors.Is(err, ntstatus.BufferTooSmall) { // [MS-SMB2] 3.3.5.15.11
+		t.Errorf("with room for one byte: got %v, want %v", err, ntstatus.BufferTooSmall)
+	}
+	m, err := ask(65536)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,5 +194,33 @@ func TestMultichannelInterfaces(t *testing.T) {
 	want := netip.MustParseAddrPort(c.Proxy.Addr()).Addr()
 	if err != nil || len(list) != 1 || list[0].Address != want || list[0].LinkSpeed == 0 || list[0].IfIndex == 0 {
 		t.Errorf("got %+v, %v; want %v alone", list, err, want)
+	}
+}
+
+// TestMultichannelLimit: a session has 32 channels at most, and a new one in place of one that went.
+func TestMultichannelLimit(t *testing.T) {
+	c := cluster(t, lab.ClusterOptions{})
+	first, second := channels(t, c, rawsmb.Options{}, false)
+	u := c.Lab.User("user1")
+	bind := func() error {
+		conn, err := rawsmb.Dial(t.Context(), c.Proxy.Addr(), rawsmb.Options{ClientGUID: smb2.GUID{1, 2, 3}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(conn.Close)
+		_, err = first.Bind(t.Context(), conn, rawsmb.NTLM(u.Name, u.Password))
+		return err
+	}
+	for n := 3; n <= 32; n++ {
+		if err := bind(); err != nil {
+			t.Fatalf("channel %d: %v", n, err)
+		}
+	}
+	if err := bind(); !errors.Is(err, ntstatus.InsufficientResources) {
+		t.Errorf("channel 33: got %v, want %v", err, ntstatus.InsufficientResources)
+	}
+	second.Conn.Close()
+	if err := lab.WaitFor(10*time.Second, bind); err != nil { // until smbproxy has seen the end of the other
+		t.Errorf("a channel in place of one that went: %v", err)
 	}
 }

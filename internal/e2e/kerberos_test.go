@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"testing"
@@ -96,4 +97,40 @@ func TestKerberosRefused(t *testing.T) {
 	mark := c.Proxy.LogSize()
 	refused(t, as(u.Name, u.Password), "NT_STATUS_LOGON_FAILURE")
 	logged(t, c, mark, "cifs/"+kerberosHost, "kvno 3")
+}
+
+// TestKerberosForeign has clients log on with tickets that bring Kerberos of their own: impacket's in Python and
+// rclone's, gokrb5. Neither would find the KDC's port, so the tickets lie in the credential cache.
+func TestKerberosForeign(t *testing.T) {
+	needs(t, impacketLibrary, "python3-impacket")
+	rclone := rcloneProgram(t)
+	c, k := kerberos(t, lab.ClusterOptions{Port: 445, GlobalLines: []string{"ntlm auth = disabled"}})
+	u := c.Lab.User("user1")
+	k.Kinit(u.Name, u.Password)
+	k.Run("", "kvno", "cifs/"+kerberosHost)
+	host, _, _ := net.SplitHostPort(c.Proxy.Addr())
+	dir := t.TempDir()
+	file := filepath.Join(dir, "up")
+	want := writeNoise(t, file, 1, impacketSize)
+
+	env := append(k.Env(), "KRB5CCNAME="+k.Cache()) // both want a path without "FILE:"
+	impacketShell(t, env, file, impacketSize, "-k", "-no-pass", "-target-ip", host, k.Realm+"/"+u.Name+"@"+kerberosHost)
+	empty(t, c)
+
+	env = append(env, "RCLONE_CONFIG_LAB_TYPE=smb", "RCLONE_CONFIG_LAB_HOST="+host, "RCLONE_CONFIG_LAB_USE_KERBEROS=true",
+		"RCLONE_CONFIG_LAB_SPN=cifs/"+kerberosHost, "RCLONE_CONFIG=/notfound", "HOME="+dir)
+	client(t, env, rclone, "copy", file, "lab:share/top")
+	if uid, _ := owner(t, filepath.Join(c.ShareDir("share"), "top", "up")); uid != u.UID {
+		t.Errorf("rclone's file belongs to %d, want %d", uid, u.UID)
+	}
+	client(t, env, rclone, "moveto", "lab:share/top/up", "lab:share/top/moved")
+	if got := client(t, env, rclone, "lsf", "lab:share/top"); got != "moved\n" {
+		t.Errorf("rclone lists %q", got)
+	}
+	client(t, env, rclone, "copy", "lab:share/top/moved", filepath.Join(dir, "back"))
+	if sum(t, filepath.Join(dir, "back", "moved")) != want {
+		t.Error("rclone: what came back is not what was sent")
+	}
+	client(t, env, rclone, "purge", "lab:share/top")
+	empty(t, c)
 }

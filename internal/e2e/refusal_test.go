@@ -38,7 +38,7 @@ func TestLogonRefusals(t *testing.T) {
 		{"unknown user", "NT_STATUS_LOGON_FAILURE", "nobody-knows", []lab.ClientOption{lab.As(lab.User{Name: "nobody-knows", Password: "x"})}},
 		{"NTLMv1", "NT_STATUS_LOGON_FAILURE", "NTLMv1", []lab.ClientOption{lab.As(user), lab.ClientArgs("--option=client ntlmv2 auth=no")}},
 		{"guest", "NT_STATUS_LOGON_FAILURE", "guest", []lab.ClientOption{lab.As(lab.User{Name: "guest"})}},
-		{"anonymous", "NT_STATUS_LOGON_FAILURE", "anonymous", []lab.ClientOption{lab.Anonymous()}},
+		{"anonymous", "NT_STATUS_ACCESS_DENIED", "anonymous", []lab.ClientOption{lab.Anonymous()}},
 	} {
 		t.Run(try.name, func(t *testing.T) {
 			mark := c.Proxy.LogSize()

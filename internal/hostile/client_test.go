@@ -142,6 +142,18 @@ func (c *client) status(st ntstatus.Status, msg []byte) {
 	wait(c.t, p, st)
 }
 
+// next is the next reply, an interim one included.
+func next(t testing.TB, p *rawsmb.Pending) rawsmb.Message {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	m, err := p.Wait(ctx)
+	if err != nil {
+		t.Fatalf("message %d: %v", p.MessageID, err)
+	}
+	return m
+}
+
 // wait waits for the final reply and compares its status.
 func wait(t testing.TB, p *rawsmb.Pending, st ntstatus.Status) rawsmb.Message {
 	t.Helper()
@@ -183,7 +195,7 @@ type witness struct {
 // newWitness logs user on and writes a file that nobody else may ever see.
 func newWitness(c *client) *witness {
 	c.t.Helper()
-	w := &witness{client: c, text: fmt.Sprintf("the secret of %#x", c.ID)}
+	w := &witness{client: c, text: fmt.Sprintf("the secret of %016x", c.ID)}
 	w.file = c.create("witness", 0)
 	c.put(w.file, w.text)
 	return w

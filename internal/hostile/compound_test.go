@@ -66,6 +66,18 @@ func TestCompoundChains(t *testing.T) {
 	})
 }
 
+// TestUnalignedCompound: a good message that begins where no message may begin.
+func TestUnalignedCompound(t *testing.T) {
+	onBoth(t, func(t *testing.T, s site) {
+		c := s.client(t, "user1", rawsmb.Options{})
+		first, second := c.echoMessage(), c.echoMessage() // of 68 bytes: a multiple of 4, not of 8
+		smb2.SetRawNextCommand(first, uint32(len(first)))
+		c.SignMessage(first)
+		c.send(append(first, second...))
+		gone(t, c.Conn)
+	})
+}
+
 // TestLongCompounds: a thousand elements are served, more than maxCompound end the connection.
 func TestLongCompounds(t *testing.T) {
 	onBoth(t, func(t *testing.T, s site) {

@@ -66,8 +66,7 @@ func TestHalfOpen(t *testing.T) {
 		refused := 0
 		for range each {
 			p := halfSession(t, c)
-			m, err := p.Final(rawsmb.After(patience))
-			must(t, err)
+			m := next(t, p)
 			switch m.Header.Status {
 			case ntstatus.MoreProcessingRequired:
 				accepted++
@@ -91,7 +90,7 @@ func TestHalfOpen(t *testing.T) {
 		c.Close()
 	}
 	s.quiet(t, 1, 1)
-	if left := heap() - before; left > 1<<20 {
+	if left := heap() - before; left > 2<<20 { // most of it our own ends
 		t.Errorf("%d bytes remain", left)
 	}
 }
@@ -138,8 +137,7 @@ func TestSetupGarbage(t *testing.T) {
 				h := smb2.Header{Command: smb2.CommandSessionSetup, MessageID: c.Take(1), CreditCharge: 1, Credits: 10}
 				p := c.Expect(h.MessageID)
 				must(t, c.WriteFrame((&smb2.SessionSetupRequest{SecurityBuffer: token}).Append(h.Append(nil))))
-				m, err := p.Final(rawsmb.After(patience))
-				must(t, err)
+				m := next(t, p)
 				if st := m.Header.Status; st == ntstatus.MoreProcessingRequired { // SPNEGO may ask for another mechanism
 					wait(t, second(t, c, m.Header.SessionID, token), ntstatus.InvalidParameter)
 				} else if st != ntstatus.InvalidParameter && st != ntstatus.LogonFailure {
@@ -178,8 +176,7 @@ func TestSetupOfOthers(t *testing.T) {
 			p := c.Expect(h.MessageID)
 			body := &smb2.SessionSetupRequest{Flags: smb2.SessionSetupFlagBinding, SecurityBuffer: ntlmNegotiate}
 			must(t, c.WriteFrame(body.Append(h.Append(nil))))
-			m, err := p.Final(rawsmb.After(patience))
-			must(t, err)
+			m := next(t, p)
 			if st := m.Header.Status; st != ntstatus.RequestNotAccepted && st != ntstatus.InvalidParameter && st != ntstatus.UserSessionDeleted && st != ntstatus.AccessDenied {
 				t.Errorf("binding: got %v", st)
 			}
@@ -214,8 +211,7 @@ func TestNotifyFlood(t *testing.T) {
 		p, err := c.Start(smb2.Header{Command: smb2.CommandChangeNotify, TreeID: c.tree, Credits: 4},
 			&smb2.ChangeNotifyRequest{FileID: id, OutputBufferLength: 65536, CompletionFilter: 1})
 		must(t, err)
-		m, err := p.Wait(rawsmb.After(patience))
-		must(t, err)
+		m := next(t, p)
 		if m.Header.Status != ntstatus.Pending {
 			t.Fatalf("CHANGE_NOTIFY %d: %v", i, m.Header.Status)
 		}
@@ -257,8 +253,7 @@ func cancelStorm(t *testing.T, c *client, w *witness, pending smb2.Header) {
 	p, err := w.Start(smb2.Header{Command: smb2.CommandChangeNotify, TreeID: w.tree},
 		&smb2.ChangeNotifyRequest{FileID: dir, OutputBufferLength: 1000, CompletionFilter: 1})
 	must(t, err)
-	m, err := p.Wait(rawsmb.After(patience))
-	must(t, err)
+	m := next(t, p)
 	for i := range uint64(3000) {
 		h := smb2.Header{Command: smb2.CommandCancel, SessionID: c.ID, MessageID: 1<<40 + i}
 		switch i % 4 {
@@ -284,4 +279,33 @@ func cancelStorm(t *testing.T, c *client, w *witness, pending smb2.Header) {
 	w.send(w.message(smb2.Header{Command: smb2.CommandCancel, Flags: smb2.FlagAsync, AsyncID: m.Header.AsyncID, MessageID: m.Header.MessageID, SessionID: w.ID}, &smb2.CancelRequest{}))
 	wait(t, p, ntstatus.Cancelled)
 	w.call(ntstatus.Success, smb2.CommandClose, &smb2.CloseRequest{FileID: dir})
+}
+
+// TestWaitingReads: READs that wait, as those of pipes do, are more bytes than may be owed to a client. It is served
+// all the same, can cancel them, and when it goes they go.
+func TestWaitingReads(t *testing.T) {
+	s := newStack(t, nil)
+	w := newWitness(s.client(t, "user2", rawsmb.Options{}))
+	c := s.client(t, "user1", rawsmb.Options{})
+	for c.Conn.Credits() < 4000 {
+		c.want(ntstatus.Success, smb2.Header{Command: smb2.CommandEcho, Credits: 4000}, &smb2.EchoRequest{})
+	}
+	id := c.create("wait", 0)
+	var ps []*rawsmb.Pending
+	for range 10 {
+		p, err := c.Start(smb2.Header{Command: smb2.CommandRead, TreeID: c.tree, CreditCharge: 128}, &smb2.ReadRequest{FileID: id, Length: 8 << 20})
+		must(t, err)
+		ps = append(ps, p)
+	}
+	for i, p := range ps {
+		if m := next(t, p); m.Header.Status != ntstatus.Pending {
+			t.Fatalf("READ %d: got %v, want %v", i, m.Header.Status, ntstatus.Pending)
+		}
+	}
+	c.echo()
+	c.send(c.message(smb2.Header{Command: smb2.CommandCancel, MessageID: ps[0].MessageID, SessionID: c.ID}, &smb2.CancelRequest{}))
+	wait(t, ps[0], ntstatus.Cancelled)
+	w.undisturbed(t)
+	c.Conn.Close()
+	s.quiet(t, 1, 1)
 }

@@ -29,6 +29,8 @@ func (s *stack) address() string { return s.addr }
 type realBinary struct {
 	lab     *lab.Lab
 	cluster *lab.Cluster
+
+	metricsAddr string
 }
 
 // shared is the binary, once a test has wanted it.
@@ -65,10 +67,10 @@ func theBinary(t *testing.T) *realBinary {
 		must(t, err)
 		l, err := lab.Start(context.Background(), dir, lab.Options{PlainTree: true})
 		must(t, err)
-		shared = &realBinary{lab: l}
+		shared = &realBinary{lab: l, metricsAddr: "127.11.0.2:" + freePort(t)}
 		shared.cluster, err = l.Cluster(context.Background(), lab.ClusterOptions{LogLevel: "info",
 			Shares:      []lab.Share{{Name: "share"}, {Name: "other"}},
-			GlobalLines: []string{"metrics address = 127.11.0.2:" + freePort(t), "max connections per address = 20000"}})
+			GlobalLines: []string{"metrics address = " + shared.metricsAddr, "max connections per address = 20000"}})
 		must(t, err)
 	}
 	b, pid, mark := shared, shared.cluster.Proxy.Pid(), shared.cluster.Proxy.LogSize()

@@ -91,6 +91,9 @@ func (l *logBuffer) text() string {
 func newStack(t testing.TB, edit func(*session.Config)) *stack {
 	t.Helper()
 	before := runtime.NumGoroutine()
+	if _, ok := t.(*testing.F); ok {
+		before += 10 // the fuzzer's own
+	}
 	t.Cleanup(func() { goroutines(t, before) }) // runs last
 	s := &stack{store: newStore(), log: &logBuffer{}}
 	log := slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelWarn}))

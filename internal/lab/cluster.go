@@ -24,13 +24,15 @@ type ClusterOptions struct {
 	Name         string // of the proxy; "": "proxy"
 	Backends     int    // how many smbd; 0: 1
 	Shares       []Share
-	GlobalLines  []string // further lines of smbproxy.conf's [global]
-	BackendLines []string // further lines of every [backend:NAME]
-	Direct       bool     // one more smbd beside: the oracle, see Cluster.Direct
-	LogLevel     string   // of the proxy; "": debug
-	IP           string   // of the proxy; "": a free one
-	Port         int      // of the proxy; 0: a free one
-	Keytab       string   // a keytab file for clients' tickets; "": no Kerberos
+	GlobalLines  []string                    // further lines of smbproxy.conf's [global]
+	BackendLines []string                    // further lines of every [backend:NAME]
+	EditConf     func(smbConf string) string // changes what smbproxy printed for a backend; nil: as it is
+	Direct       bool                        // one more smbd beside: the oracle, see Cluster.Direct
+	LogLevel     string                      // of the proxy; "": debug
+	IP           string                      // of the proxy; "": a free one
+	Port         int                         // of the proxy; 0: a free one
+	NTLMHelper   string                      // as of ProxyOptions
+	Keytab       string                      // a keytab file for clients' tickets; "": no Kerberos
 }
 
 // Cluster is some smbd and an smbproxy before them, all of it configured by smbproxy's own
@@ -77,7 +79,7 @@ func (l *Lab) Cluster(ctx context.Context, opt ClusterOptions) (*Cluster, error)
 		addrs[i].Port = port
 	}
 	var err error
-	c.Proxy, err = l.Proxy(ctx, ProxyOptions{Name: opt.Name, IP: opt.IP, Port: opt.Port, LogLevel: opt.LogLevel, NoStart: true,
+	c.Proxy, err = l.Proxy(ctx, ProxyOptions{Name: opt.Name, IP: opt.IP, Port: opt.Port, LogLevel: opt.LogLevel, NTLMHelper: opt.NTLMHelper, NoStart: true,
 		Conf: func(p *Proxy) string { return c.conf(p, addrs) }})
 	if err != nil {
 		return nil, err
@@ -204,6 +206,9 @@ func (c *Cluster) startBackend(ctx context.Context, i int, opt SambaOptions) (*S
 	conf, err := c.Proxy.Run(ctx, "backend", "config", BackendName(i), "--keytab", keytab(c.Proxy, i))
 	if err != nil {
 		return nil, err
+	}
+	if c.opt.EditConf != nil {
+		conf = c.opt.EditConf(conf)
 	}
 	opt.Conf = func(Dirs) string { return conf }
 	return c.Lab.Samba(ctx, opt)

@@ -26,8 +26,9 @@ type ProxyOptions struct {
 	// [global] lines, then [backend:NAME] sections and shares.
 	Conf func(p *Proxy) string
 
-	LogLevel string // "" : debug
-	NoStart  bool
+	LogLevel   string // "" : debug
+	NTLMHelper string // checks passwords instead of the lab's smbpasswd file
+	NoStart    bool
 }
 
 // Proxy is one smbproxy process, run as an ordinary user. Like a Samba it can be started again.
@@ -111,10 +112,14 @@ func (p *Proxy) global() string {
 	if level == "" {
 		level = "debug"
 	}
+	users := "smb passwd file = " + p.PassdbFile()
+	if p.opt.NTLMHelper != "" {
+		users = "ntlm auth helper = " + p.opt.NTLMHelper
+	}
 	return fmt.Sprintf("[global]\n"+
 		"\tnetbios name = SMBPROXY\n\tmachine sid = %s\n\tinterfaces = %s\n\tsmb ports = %d\n"+
-		"\tadmin socket = %s\n\tstate directory = %s\n\tsmb passwd file = %s\n\tlog level = %s\n",
-		MachineSID, p.opt.IP, p.opt.Port, filepath.Join(p.Dir, "admin.sock"), p.StateDir(), p.PassdbFile(), level)
+		"\tadmin socket = %s\n\tstate directory = %s\n\t%s\n\tlog level = %s\n",
+		MachineSID, p.opt.IP, p.opt.Port, filepath.Join(p.Dir, "admin.sock"), p.StateDir(), users, level)
 }
 
 // Start starts a stopped smbproxy again and returns when it listens.

@@ -61,28 +61,36 @@ func (c *Conn) contexts() []smb2.NegotiateContext {
 // chosen reads the server's contexts and starts the preauthentication hash of a 3.1.1 connection.
 func (c *Conn) chosen(sent, received []byte) error {
 	c.SigningAlgorithm = crypto.SigningHMACSHA256
-	switch d := c.Resp.DialectRevision; {
-	case d == smb2.Dialect300 || d == smb2.Dialect302:
+	switch c.Resp.DialectRevision {
+	default: // signs with HMAC-SHA256, does not encrypt
+	case smb2.Dialect300, smb2.Dialect302:
 		c.SigningAlgorithm = crypto.SigningAESCMAC
 		if c.Resp.Capabilities&smb2.GlobalCapEncryption != 0 {
 			c.Cipher = crypto.CipherAES128CCM
 		}
-	case d == smb2.Dialect311:
+	case smb2.Dialect311:
 		c.SigningAlgorithm = crypto.SigningAESCMAC
 		c.preauth.Update(sent)
 		c.preauth.Update(received)
 		for _, x := range c.Resp.NegotiateContexts {
 			switch x.Type {
+			default: // nothing to choose
 			case smb2.ContextEncryption:
 				var e smb2.EncryptionCapabilities
-				if err := e.Decode(x.Data); err != nil || len(e.Ciphers) != 1 {
-					return fmt.Errorf("encryption context of the server: %v %v", e.Ciphers, err)
+				if err := e.Decode(x.Data); err != nil {
+					return err
+				}
+				if len(e.Ciphers) != 1 {
+					return fmt.Errorf("the server chose the ciphers %v, want one", e.Ciphers)
 				}
 				c.Cipher = crypto.Cipher(e.Ciphers[0])
 			case smb2.ContextSigning:
 				var e smb2.SigningCapabilities
-				if err := e.Decode(x.Data); err != nil || len(e.SigningAlgorithms) != 1 {
-					return fmt.Errorf("signing context of the server: %v %v", e.SigningAlgorithms, err)
+				if err := e.Decode(x.Data); err != nil {
+					return err
+				}
+				if len(e.SigningAlgorithms) != 1 {
+					return fmt.Errorf("the server chose the signing algorithms %v, want one", e.SigningAlgorithms)
 				}
 				c.SigningAlgorithm = crypto.SigningAlgorithm(e.SigningAlgorithms[0])
 			}

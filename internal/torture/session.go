@@ -17,6 +17,7 @@ type Session struct {
 	Runner  *Runner
 	Target  Target
 	Expect  Expectations
+	Only    []string  // only these tests, of one suite; nil: all
 	Servers int       // how many suites run at the same time, each on a server of its own
 	Out     io.Writer // progress, a line per suite
 
@@ -86,7 +87,7 @@ func (s *Session) work(ctx context.Context, name string, queue <-chan Suite) err
 		return err
 	}
 	for suite := range queue {
-		res, err := s.Runner.Run(ctx, site, suite)
+		res, err := s.Runner.Run(ctx, site, suite, s.Only...)
 		if err != nil {
 			return err
 		}

@@ -125,6 +125,6 @@ func directConf(root string) string {
 	}
 	// A directory of its own for every connection: smb2.lease.dynamic_share, which makes sense
 	// where leases are smbd's only.
-	fmt.Fprintf(&b, "[dynamic_share]\n\tpath = %s/dynamic/%%t\n\troot preexec = mkdir -m 0777 -p %%P\n\tread only = no\n", root)
+	fmt.Fprintf(&b, "[dynamic_share]\n\tpath = %s/dynamic/%%t\n\troot preexec = mkdir -m 0777 -p %%P\n\tread only = no\n\t%s\n", root, plainVFS)
 	return b.String()
 }

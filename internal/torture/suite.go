@@ -57,6 +57,7 @@ type Result struct {
 	Outcomes map[string]Outcome
 	Messages map[string]string
 	Took     time.Duration
+	Partial  bool // only some of the suite's tests were asked for
 }
 
 // Run runs a suite, or only some of its tests. A test that hangs or kills smbtorture is noted,
@@ -67,7 +68,7 @@ func (r *Runner) Run(ctx context.Context, site *Site, s Suite, only ...string) (
 	start := time.Now()
 	tests := r.Tests(s.Name)
 	if len(only) > 0 {
-		tests = only
+		tests, res.Partial = only, true
 	}
 	if len(tests) == 0 {
 		return res, fmt.Errorf("%s: smbtorture knows no such suite", s.Key())

@@ -77,7 +77,7 @@ func (a *Acceptor) verifier(cfg *Config) (ntlm.Verifier, error) {
 	switch {
 	case len(cfg.NTLMHelper) > 0:
 		a.helper = ntlmauth.New(ntlmauth.Config{Argv: cfg.NTLMHelper, Max: cfg.Helpers, Timeout: cfg.HelperTimeout, Log: cfg.Log})
-		return helper{a.helper}, nil
+		return helper{a.helper, []string{cfg.Workgroup, cfg.Realm}}, nil
 	case cfg.PassdbFile != "":
 		var err error
 		if a.passdb, err = passdb.Open(cfg.PassdbFile, cfg.Now, cfg.Log); err != nil {

@@ -2,6 +2,7 @@ package core
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"runtime"
 	"testing"
 	"time"
@@ -32,6 +33,39 @@ func BenchmarkOpenClose(b *testing.B) {
 		runtime.GC()
 		b.Run(fmt.Sprintf("open=%d", n), func(b *testing.B) {
 			benchLoop(b, s, n, uint64(n+1), "dir1\\sub\\new")
+		})
+	}
+}
+
+// BenchmarkOpenRandom opens and closes files at random among those that are open already,
+// so that neither caches nor branch prediction know what comes.
+func BenchmarkOpenRandom(b *testing.B) {
+	for _, n := range []int{1, 1000, 100_000, 1_000_000} {
+		s := New(Config{})
+		paths := make([]string, n)
+		for i := range n {
+			paths[i] = fmt.Sprintf("dir%d\\sub\\file%d", i%100, i)
+			c := benchOpen(i, uint64(i+1), paths[i])
+			c.Held = false
+			s.Apply(0, c)
+		}
+		runtime.GC()
+		b.Run(fmt.Sprintf("open=%d", n), func(b *testing.B) {
+			open := benchOpen(n, 1, "")
+			begin, cl := &Begin{Req: open.Req}, &Close{Open: open.ID}
+			rng := rand.New(rand.NewPCG(1, 2))
+			b.ReportAllocs()
+			for b.Loop() {
+				i := rng.IntN(n)
+				begin.Name.Path, open.Name.Path = paths[i], paths[i]
+				begin.Name.Volume, open.File.ID, open.Held = 1, uint64(i+1), true
+				s.Apply(0, begin)
+				if r, _ := s.Apply(0, open); r.Status != 0 {
+					b.Fatal(r.Status)
+				}
+				s.Apply(0, cl)
+			}
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "opens/s")
 		})
 	}
 }

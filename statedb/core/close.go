@@ -29,13 +29,10 @@ func (s *State) close(now Instant, o *open) *Deletion {
 	s.unwatch(now, o)
 	if o.flags&deleteOnClose != 0 && !f.deletePending {
 		// Samba: FILE_DELETE_ON_CLOSE becomes delete-pending when its handle closes.
-		s.setDeletePending(now, f, o.id)
+		s.setDeletePending(f, o.id)
 	}
 	if d := o.durable(); d != nil {
 		d.deadline = 0
-		if d.kind == durablePersistent {
-			s.emit(Forget{Open: o.id})
-		}
 	}
 	s.forgetCreate(o)
 	s.unregister(o)
@@ -50,6 +47,13 @@ func (s *State) close(now Instant, o *open) *Deletion {
 	d := s.lastClose(f, n)
 	if d != nil {
 		d.Parent = parent
+	}
+	switch {
+	case !o.persistent():
+	case d != nil:
+		s.find(d.File, d.Stream).intent = o.id // what was promised is done after a crash
+	default:
+		s.emit(Forget{Open: o.id})
 	}
 	s.touch(f)
 	s.tidy(n)

@@ -36,14 +36,14 @@ func (c *SetDisposition) try(s *State, now Instant, w *waiter) Result {
 	if s.contend(now, f, contention{opener: o.lease, by: o, mask: cacheH, first: w.tries == 0}) {
 		return s.park(w, f)
 	}
-	s.setDeletePending(now, f, o.id)
+	s.setDeletePending(f, o.id)
 	s.persist(o)
 	return Result{}
 }
 
 // setDeletePending marks a file; who watches a directory that goes away is told (Samba:
 // smb2.notify.rmdir).
-func (s *State) setDeletePending(now Instant, f *file, by OpenID) {
+func (s *State) setDeletePending(f *file, by OpenID) {
 	f.deletePending, f.deleter = true, by
 	if !f.dir {
 		return
@@ -69,6 +69,10 @@ func (c *Unlinked) apply(s *State, now Instant) Result {
 		return refuse(ntstatus.InvalidParameter)
 	}
 	f.unlinking = false
+	if f.intent != 0 {
+		s.emit(Forget{Open: f.intent})
+		f.intent = 0
+	}
 	if c.OK {
 		f.gone = true
 		if c.Stream == "" {

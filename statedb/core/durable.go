@@ -66,7 +66,7 @@ func (s *State) grantDurable(c *Open, o *open) {
 			d.kind = durablePersistent
 		}
 	}
-	if d.kind != durablePersistent && (o.file.dir || !o.keepsHandle() || o.flags&deleteOnClose != 0) {
+	if d.kind != durablePersistent && (o.file.dir || !o.keepsHandle()) {
 		return
 	}
 	o.more().durable = d
@@ -111,8 +111,8 @@ func (c *Resilient) apply(s *State, _ Instant) Result {
 	return Result{Open: o.id, TimeoutMS: uint32(t.Milliseconds())}
 }
 
-// survives says whether an open stays when its session is lost ([MS-SMB2] 3.3.7.1;
-// Samba: vfs_default_durable_disconnect).
+// survives says whether an open stays when its session is lost ([MS-SMB2] 3.3.7.1).
+// FILE_DELETE_ON_CLOSE does not end it, as on Windows; Samba closes and deletes.
 func (o *open) survives() bool {
 	d := o.durable()
 	if d == nil {
@@ -121,7 +121,7 @@ func (o *open) survives() bool {
 	if d.keeps() {
 		return true
 	}
-	return o.keepsHandle() && !o.file.deletePending && o.flags&deleteOnClose == 0
+	return o.keepsHandle() && !o.file.deletePending
 }
 
 // disconnect takes an open from its session and starts its time-out.

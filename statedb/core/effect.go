@@ -42,6 +42,7 @@ const (
 	ClosedByTimeout                        // disconnected for too long
 	ClosedByConflict                       // disconnected and in the way of another open
 	ClosedByAppInstance                    // another client came with its AppInstanceId
+	ClosedByAdmin                          // ForceClose
 )
 
 // Closed tells that the core closed an open that its owner did not close: the backend's

@@ -32,6 +32,7 @@ type file struct {
 	deleter       OpenID // the open that asked for it
 	unlinking     bool   // deleted at the backend right now
 	gone          bool   // ... and that has worked
+	intent        OpenID // persistent open whose record stays until then
 }
 
 // Hint is what a READ or WRITE looks at before it takes the driver's mutex: if no bit

@@ -24,9 +24,13 @@ type Begin struct {
 	checked bool
 }
 
-func (c *Begin) apply(s *State, now Instant) Result { return s.run(now, c.Req, c) }
-func (c *Begin) owner() SessionID                   { return c.Session }
-func (c *Begin) abandon(s *State, _ Instant)        { s.unreserve(c.Req) }
+func (c *Begin) apply(s *State, now Instant) Result {
+	c.checked = false // a caller may use the command again
+	return s.run(now, c.Req, c)
+}
+
+func (c *Begin) owner() SessionID            { return c.Session }
+func (c *Begin) abandon(s *State, _ Instant) { s.unreserve(c.Req) }
 
 func (c *Begin) try(s *State, now Instant, w *waiter) Result {
 	if !c.checked {

@@ -89,29 +89,17 @@ func (ls *locks) insert(n lock) {
 	ls.held[i] = n
 }
 
-// remove takes the lock of exactly this range and open away, an exclusive one first where
-// a shared one lies over it (Samba: brl_unlock_windows).
+// remove takes the lock of exactly this range and open away. Of an exclusive and a shared
+// one it is the exclusive (Samba: brl_unlock_windows), which is always the older.
 func (ls *locks) remove(o *open, r byteRange) bool {
-	found := -1
 	i := sort.Search(len(ls.held), func(i int) bool { return ls.held[i].offset >= r.offset })
 	for ; i < len(ls.held) && ls.held[i].offset == r.offset; i++ {
-		h := &ls.held[i]
-		if h.open != o || h.byteRange != r {
-			continue
-		}
-		if h.exclusive {
-			found = i
-			break
-		}
-		if found < 0 {
-			found = i
+		if h := &ls.held[i]; h.open == o && h.byteRange == r {
+			ls.held = append(ls.held[:i], ls.held[i+1:]...)
+			return true
 		}
 	}
-	if found < 0 {
-		return false
-	}
-	ls.held = append(ls.held[:found], ls.held[found+1:]...)
-	return true
+	return false
 }
 
 // Lock is the LOCK request ([MS-SMB2] 3.3.5.14). Pending: it is queued, Complete follows.
@@ -146,7 +134,9 @@ func (c *Lock) apply(s *State, now Instant) Result {
 	}
 	if r.Status == ntstatus.Success {
 		seq.done(o)
-		s.persist(o)
+	}
+	if r.Status != ntstatus.Pending {
+		s.persist(o) // an unlock that failed may have unlocked something
 	}
 	return r
 }
@@ -252,8 +242,8 @@ func (s *State) unlocked(_ Instant, f *file) {
 		p.lock.open.extra.pends--
 		p.seq.done(p.lock.open)
 		delete(s.waiting, p.req)
-		s.emit(Complete{Req: p.req})
 		s.persist(p.lock.open)
+		s.emit(Complete{Req: p.req, Result: Result{Persist: p.lock.open.persistent()}})
 	}
 	f.hint.set(hintLocks, len(ls.held) > 0)
 	if len(ls.held) == 0 && len(ls.queue) == 0 {

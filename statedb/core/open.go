@@ -22,7 +22,7 @@ type Open struct {
 	Name      Name   // of the base file
 	Display   string // its path as it was spelt, for notifications
 	Directory bool
-	Held      bool // Begin held the name for Req: give it back
+	Held      bool // Begin held the name for Req: it is given back, and Held cleared
 
 	Access    smb2.AccessMask // granted, never MAXIMUM_ALLOWED or GENERIC_*
 	Share     smb2.ShareAccess

@@ -49,9 +49,15 @@ type LockRecord struct {
 
 // persist has a persistent open's record written; other opens have none.
 func (s *State) persist(o *open) {
-	if d := o.durable(); d != nil && d.kind == durablePersistent {
+	if o.persistent() {
 		s.emit(Persist{Record: o.record()})
 	}
+}
+
+// persistent says whether the open has a record.
+func (o *open) persistent() bool {
+	d := o.durable()
+	return d != nil && d.kind == durablePersistent
 }
 
 // persistLease persists the opens of a lease.

@@ -37,16 +37,12 @@ func (c *Rename) try(s *State, now Instant, w *waiter) Result {
 			return s.parkTidy(w, n, to)
 		}
 	}
-	at, st := c.breaks(s, now, o, to, w.tries == 0)
-	if at != nil {
+	if at := c.breaks(s, now, o, to, w.tries == 0); at != nil {
 		r := s.park(w, at)
 		s.tidy(to)
 		return r
 	}
-	if st == ntstatus.Success && s.opens[c.Open] != nil {
-		st = c.refusal(s, o, to)
-	}
-	if st != ntstatus.Success {
+	if st := c.refusal(s, o, to); st != ntstatus.Success {
 		s.tidy(to)
 		return refuse(st)
 	}
@@ -68,10 +64,10 @@ func (s *State) parkTidy(w *waiter, at, to *node) Result {
 
 // breaks ends the right to keep handles of everything that the rename moves or replaces.
 // It returns the file to wait for.
-func (c *Rename) breaks(s *State, now Instant, o *open, to *node, first bool) (*file, ntstatus.Status) {
+func (c *Rename) breaks(s *State, now Instant, o *open, to *node, first bool) *file {
 	keep := contention{opener: o.lease, by: o, mask: cacheH, first: first}
 	if s.contend(now, o.file, keep) {
-		return o.file, 0
+		return o.file
 	}
 	other := contention{mask: cacheH, first: first}
 	var list []*file
@@ -95,7 +91,7 @@ func (c *Rename) breaks(s *State, now Instant, o *open, to *node, first bool) (*
 			at = f
 		}
 	}
-	return at, ntstatus.Success
+	return at
 }
 
 // refusal is what still stands in the way when nothing is left to break.

@@ -14,6 +14,8 @@ func RequestOf(c Command) RequestID {
 		return c.Req
 	case *Rename:
 		return c.Req
+	case *Replace:
+		return c.Req
 	case *SetDisposition:
 		return c.Req
 	}

@@ -28,9 +28,9 @@ type Result struct {
 	// backend, then say Unlinked.
 	Delete *Deletion
 
-	From Name // Rename: the name that it takes away, for Renamed
-
-	Changes []Change // Notify: what happened since the last one
+	From    Name      // Rename: the name that it takes away, for Renamed
+	Info    *OpenInfo // Query
+	Changes []Change  // Notify: what happened since the last one
 	Level   smb2.OplockLevel
 	State   smb2.LeaseState // AckLease: the state that the lease has now
 }

@@ -79,6 +79,14 @@ func (r *runner) more(w *words) (Command, string) {
 			c.Lease = &g
 		}
 		return c, ""
+	case "replace":
+		def := "p" + w.arg(1)
+		ss, _ := sessionWord(w, w.kv["by"])
+		return &Replace{Req: r.req(w, def), Session: ss, Name: name(w.arg(1)), Over: w.has(2, "over")}, def
+	case "forceclose":
+		return &ForceClose{Open: handle(w, w.arg(1))}, ""
+	case "query":
+		return &Query{Open: handle(w, w.arg(1))}, ""
 	case "resilient":
 		return &Resilient{Open: handle(w, w.arg(1)), Timeout: time.Duration(w.num(w.arg(2))) * time.Second}, ""
 	case "seen":
@@ -214,6 +222,12 @@ func (r *runner) result(cmd Command, x Result) string {
 			s += fmt.Sprintf(" h%d", x.Open) + r.granted(x)
 		}
 	}
+	if i := x.Info; i != nil {
+		s += fmt.Sprintf(" %s %s locks %d", i.Name.Path, i.Durable, i.Locks)
+		if i.DeletePending {
+			s += " delete pending"
+		}
+	}
 	if x.Replayed {
 		s += " replayed"
 	}
@@ -275,7 +289,7 @@ func (r *runner) effect(e Effect) string {
 	case Complete:
 		return fmt.Sprintf("%s: %s", r.names[e.Req], r.result(nil, e.Result))
 	case Closed:
-		return fmt.Sprintf("closed h%d at %s by %s", e.Open, sessionName(e.Session), [...]string{"session", "timeout", "conflict", "app instance"}[e.Reason]) + r.deletion(e.Delete)
+		return fmt.Sprintf("closed h%d at %s by %s", e.Open, sessionName(e.Session), [...]string{"session", "timeout", "conflict", "app instance", "admin"}[e.Reason]) + r.deletion(e.Delete)
 	case Persist:
 		x := e.Record
 		s := fmt.Sprintf("persist h%d %s", x.Open, x.Name.Path)

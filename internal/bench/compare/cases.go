@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"time"
 
@@ -48,7 +49,8 @@ var cases = []*comparison{
 type figure struct {
 	OpsPerSecond, MiBPerSecond float64
 	P50, P99                   time.Duration
-	CPUPerGiB, CPUPerOp        float64 // seconds of the process in the middle, microseconds
+	CPUPerGiB, CPUPerOp        float64 // of the process in the middle: seconds, microseconds
+	SmbdPerOp, ClientPerOp     float64 // microseconds of smbd and of the load generator
 	Low, High                  float64 // the slowest and fastest round, in operations a second
 	Protected                  string
 }
@@ -97,15 +99,16 @@ func (s *site) measure(ctx context.Context, c *comparison, o options) (*measured
 
 // once is one measurement.
 func (s *site) once(ctx context.Context, c *comparison, t *target, d time.Duration) (figure, error) {
-	var before, after float64
+	var before, after [3]float64
 	res, err := bench.Run(ctx, bench.Config{Address: t.addr, Share: share, Users: s.users[:1], Workload: c.workload, Engine: c.engine,
 		Protection: c.protection, Clients: c.clients, Depth: c.depth, Warmup: 500 * time.Millisecond, Duration: d, Keep: true,
 		Directory: "bench-" + c.workload,
 		Window: func(open bool) {
+			now := [3]float64{cpuSeconds(t.pids()), cpuSeconds(t.smbd()), cpuSeconds([]int{os.Getpid()})}
 			if open {
-				before = cpuSeconds(t.pids())
+				before = now
 			} else {
-				after = cpuSeconds(t.pids())
+				after = now
 			}
 		}})
 	if err != nil {
@@ -116,10 +119,11 @@ func (s *site) once(ctx context.Context, c *comparison, t *target, d time.Durati
 	}
 	f := figure{OpsPerSecond: res.OpsPerSecond(), MiBPerSecond: res.MiBPerSecond(), P50: res.Latency.P50, P99: res.Latency.P99, Protected: res.Protected}
 	if res.Ops > 0 {
-		f.CPUPerOp = (after - before) / float64(res.Ops) * 1e6
+		perOp := func(i int) float64 { return (after[i] - before[i]) / float64(res.Ops) * 1e6 }
+		f.CPUPerOp, f.SmbdPerOp, f.ClientPerOp = perOp(0), perOp(1), perOp(2)
 	}
 	if res.Bytes > 0 {
-		f.CPUPerGiB = (after - before) / float64(res.Bytes) * (1 << 30)
+		f.CPUPerGiB = (after[0] - before[0]) / float64(res.Bytes) * (1 << 30)
 	}
 	return f, nil
 }
@@ -141,6 +145,8 @@ func median(all []figure) figure {
 		P99:          time.Duration(mid(func(f figure) float64 { return float64(f.P99) })),
 		CPUPerGiB:    mid(func(f figure) float64 { return f.CPUPerGiB }),
 		CPUPerOp:     mid(func(f figure) float64 { return f.CPUPerOp }),
+		SmbdPerOp:    mid(func(f figure) float64 { return f.SmbdPerOp }),
+		ClientPerOp:  mid(func(f figure) float64 { return f.ClientPerOp }),
 		Protected:    all[0].Protected, Low: all[0].OpsPerSecond,
 	}
 	for _, f := range all {
@@ -158,7 +164,7 @@ func (m *measured) print() {
 	fmt.Printf("%-14s", m.name)
 	for t, name := range []string{"direct", "haproxy", "smbproxy"} {
 		f := m.figures[t]
-		fmt.Printf("  %s %8.0f/s %7.1f MiB/s %5.1f us/op", name, f.OpsPerSecond, f.MiBPerSecond, f.CPUPerOp)
+		fmt.Printf("  %s %8.0f/s %7.1f MiB/s us %.0f+%.0f+%.0f", name, f.OpsPerSecond, f.MiBPerSecond, f.SmbdPerOp, f.CPUPerOp, f.ClientPerOp)
 	}
 	fmt.Printf("  of haproxy %.2f of direct %.2f cpu %.2f  %s\n", m.ratio(haproxy), m.ratio(direct), m.cpuRatio(), verdict)
 }

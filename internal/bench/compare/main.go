@@ -25,7 +25,6 @@ type options struct {
 	rounds   int
 	duration time.Duration
 	only     string // comma-separated names of cases; a part is not written
-	scale    bool   // the parts with thousands of connections
 	idle     int
 	busy     int
 	out      string
@@ -38,7 +37,6 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 5, "rounds, of which each case's median counts")
 	flag.DurationVar(&o.duration, "duration", 3*time.Second, "how long each measurement lasts")
 	flag.StringVar(&o.only, "only", "", "comma-separated cases, as -list prints them; nothing is written then")
-	flag.BoolVar(&o.scale, "scale", true, "also measure thousands of connections")
 	flag.IntVar(&o.idle, "idle", 5000, "idle connections")
 	flag.IntVar(&o.busy, "busy", 1000, "busy clients")
 	flag.StringVar(&o.out, "out", "BENCHMARKS.md", "`file` to write")
@@ -50,6 +48,7 @@ func main() {
 		for _, c := range cases {
 			fmt.Printf("%-16s %s\n", c.name, c.title)
 		}
+		fmt.Printf("%-16s %s\n", scaleName, "thousands of connections, idle and busy")
 		return
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
@@ -63,7 +62,7 @@ func main() {
 
 // run starts the servers, measures and writes.
 func run(ctx context.Context, o options) (err error) {
-	chosen, err := choose(o.only)
+	chosen, scale, err := choose(o.only)
 	if err != nil {
 		return err
 	}
@@ -99,7 +98,7 @@ func run(ctx context.Context, o options) (err error) {
 		done = append(done, r)
 	}
 	var s *scaled
-	if o.scale && o.only == "" {
+	if scale {
 		if s, err = site.scale(ctx, o); err != nil {
 			return fmt.Errorf("scale: %w", err)
 		}
@@ -110,22 +109,26 @@ func run(ctx context.Context, o options) (err error) {
 	return write(o, m, done, s)
 }
 
+// scaleName stands for the part with thousands of connections in -only.
+const scaleName = "scale"
+
 // choose finds the cases that -only names; a name stands for all that begin with it.
-func choose(only string) ([]*comparison, error) {
+func choose(only string) (chosen []*comparison, scale bool, err error) {
 	if only == "" {
-		return cases, nil
+		return cases, true, nil
 	}
-	var out []*comparison
 	for name := range strings.SplitSeq(only, ",") {
-		n := len(out)
+		n := len(chosen)
 		for _, c := range cases {
 			if strings.HasPrefix(c.name, name) {
-				out = append(out, c)
+				chosen = append(chosen, c)
 			}
 		}
-		if len(out) == n {
-			return nil, fmt.Errorf("no case begins with %q", name)
+		if name == scaleName {
+			scale = true
+		} else if len(chosen) == n {
+			return nil, false, fmt.Errorf("no case begins with %q", name)
 		}
 	}
-	return out, nil
+	return chosen, scale, nil
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -30,13 +31,15 @@ const (
 type target struct {
 	name string
 	addr string
-	pids func() []int // of the process whose processor time counts; nil for smbd itself
+	pids func() []int // of the process in the middle; none for smbd itself
+	smbd func() []int // of the smbd behind, with its children
 }
 
 // site is the running servers.
 type site struct {
 	lab     *lab.Lab
 	cluster *lab.Cluster
+	direct  *lab.Samba
 	targets [targets]target
 	haproxy *exec.Cmd
 	users   []bench.User
@@ -45,27 +48,51 @@ type site struct {
 // newSite starts smbd, haproxy before it, and smbproxy before another smbd with the same smb.conf. smbd behind
 // smbproxy takes tickets, the other one passwords. Both let clients do without signatures if they like.
 func newSite(ctx context.Context, l *lab.Lab) (*site, error) {
-	c, err := l.Cluster(ctx, lab.ClusterOptions{Direct: true, Shares: []lab.Share{{Name: share}},
+	c, err := l.Cluster(ctx, lab.ClusterOptions{Shares: []lab.Share{{Name: share}},
 		GlobalLines: []string{"server signing = auto", "max connections per address = 20000"}})
 	if err != nil {
 		return nil, err
 	}
 	s := &site{lab: l, cluster: c}
+	if s.direct, err = startDirect(ctx, l, c); err != nil {
+		return nil, err
+	}
 	for _, u := range l.Users() {
 		if u.Password != "" {
 			s.users = append(s.users, bench.User{Name: u.Name, Password: u.Password})
 		}
 	}
-	addr, err := s.startHaproxy(ctx)
+	addr, err := s.startHaproxy()
 	if err != nil {
 		return nil, err
 	}
 	s.targets = [targets]target{
-		{"direct", c.Direct.Addr(), func() []int { return nil }},
-		{"haproxy", addr, func() []int { return []int{s.haproxy.Process.Pid} }},
-		{"smbproxy", c.Proxy.Addr(), func() []int { return []int{c.Proxy.Pid()} }},
+		{"direct", s.direct.Addr(), func() []int { return nil }, s.direct.Pids},
+		{"haproxy", addr, func() []int { return []int{s.haproxy.Process.Pid} }, s.direct.Pids},
+		{"smbproxy", c.Proxy.Addr(), func() []int { return []int{c.Proxy.Pid()} }, c.Backends[0].Pids},
 	}
 	return s, nil
+}
+
+// startDirect starts smbd as a backend's smb.conf has it, with a directory of its own, for clients with passwords that
+// may seal if they like: backends are told not to.
+func startDirect(ctx context.Context, l *lab.Lab, c *lab.Cluster) (*lab.Samba, error) {
+	conf, err := c.Proxy.Run(ctx, "backend", "config", lab.BackendName(0), "--keytab", "/nonexistent")
+	if err != nil {
+		return nil, err
+	}
+	dir, err := l.Tree.Share("direct")
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range [][2]string{{"path = " + c.ShareDir(share), "path = " + dir}, {"server smb encrypt = off", "server smb encrypt = if_required"}} {
+		changed := strings.Replace(conf, r[0], r[1], 1)
+		if changed == conf {
+			return nil, fmt.Errorf("the printed smb.conf has no %q", r[0])
+		}
+		conf = changed
+	}
+	return l.Samba(ctx, lab.SambaOptions{Name: "direct", Passwords: true, Conf: func(lab.Dirs) string { return conf }})
 }
 
 // haproxyConf is the smallest forwarder of TCP connections.
@@ -82,7 +109,7 @@ listen smb
 `
 
 // startHaproxy runs Debian's haproxy before the direct smbd and returns its address.
-func (s *site) startHaproxy(ctx context.Context) (string, error) {
+func (s *site) startHaproxy() (string, error) {
 	program, err := exec.LookPath("haproxy")
 	if err != nil {
 		if program = "/usr/sbin/haproxy"; !exists(program) {
@@ -98,7 +125,7 @@ func (s *site) startHaproxy(ctx context.Context) (string, error) {
 		return "", err
 	}
 	conf := filepath.Join(s.lab.Dir, "haproxy.cfg")
-	if err := os.WriteFile(conf, fmt.Appendf(nil, haproxyConf, addr, s.cluster.Direct.Addr()), 0o644); err != nil {
+	if err := os.WriteFile(conf, fmt.Appendf(nil, haproxyConf, addr, s.direct.Addr()), 0o644); err != nil {
 		return "", err
 	}
 	s.haproxy = exec.Command(program, "-q", "-db", "-f", conf)

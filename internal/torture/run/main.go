@@ -27,9 +27,10 @@ import (
 )
 
 type options struct {
-	direct, short, list    bool
-	suites, file, logs, js string
-	servers                int
+	direct, short, list bool
+	suites, tests       string
+	file, logs, js      string
+	servers             int
 }
 
 func main() {
@@ -38,6 +39,7 @@ func main() {
 	flag.BoolVar(&o.short, "short", false, "only the part that runs in make test")
 	flag.BoolVar(&o.list, "list", false, "print the suites, and those not run with the reason, and end")
 	flag.StringVar(&o.suites, "suites", "", "comma-separated suites; `suite@share` for another share")
+	flag.StringVar(&o.tests, "tests", "", "comma-separated full names of `tests` of the one suite that -suites names")
 	flag.IntVar(&o.servers, "servers", 4, "servers side by side")
 	flag.StringVar(&o.file, "expect", "testdata/torture/expectations.txt", "expectations `file`")
 	flag.StringVar(&o.logs, "logs", "bin/torture-logs", "`directory` for smbtorture's own output")
@@ -96,6 +98,12 @@ func run(ctx context.Context, o options) (report torture.Report, err error) {
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
 	s := torture.Session{Lab: l, Runner: runner, Target: target, Expect: expect, Servers: o.servers, Out: os.Stdout}
+	if o.tests != "" {
+		if len(suites) != 1 {
+			return report, errors.New("-tests needs one suite in -suites")
+		}
+		s.Only = strings.Split(o.tests, ",")
+	}
 	if report, err = s.Run(ctx, suites); err != nil {
 		return report, err
 	}

@@ -82,6 +82,8 @@ type initiator struct {
 	editReq     func(*messages.APReq)
 	noChecksum  bool
 
+	checksumType int32 // 0: the GSS-API's
+
 	session, key types.EncryptionKey
 	auth         types.Authenticator
 }
@@ -147,7 +149,10 @@ func (i *initiator) token() []byte {
 	}
 	binary.LittleEndian.PutUint32(sum[20:], i.flags)
 	if !i.noChecksum {
-		i.auth.Cksum = types.Checksum{CksumType: checksumGSS, Checksum: sum}
+		if i.checksumType == 0 {
+			i.checksumType = checksumGSS
+		}
+		i.auth.Cksum = types.Checksum{CksumType: i.checksumType, Checksum: sum}
 	}
 	req, err := messages.NewAPReq(ticket, i.session, i.auth)
 	must(err)
@@ -287,7 +292,7 @@ func TestRefused(t *testing.T) {
 		{"authenticator of another", initiator{authUser: "root"}, ntstatus.LogonFailure, "another principal"},
 		{"authenticator of another realm", initiator{authRealm: "OTHER"}, ntstatus.LogonFailure, "another principal"},
 		{"ticket marked invalid", initiator{editTicket: func(p *messages.EncTicketPart) { types.SetFlag(&p.Flags, 7) }}, ntstatus.LogonFailure, "invalid"},
-		{"no GSS checksum", initiator{noChecksum: true}, ntstatus.LogonFailure, "checksum"},
+		{"other checksum", initiator{checksumType: 16}, ntstatus.LogonFailure, "checksum"},
 		{"DCE style", initiator{flags: flagDCEStyle}, ntstatus.InvalidParameter, "DCE"},
 		{"user to user", initiator{editReq: func(r *messages.APReq) { types.SetFlag(&r.APOptions, 1) }}, ntstatus.LogonFailure, "user-to-user"},
 		{"changed authenticator", initiator{editReq: func(r *messages.APReq) { r.EncryptedAuthenticator.Cipher[20] ^= 1 }}, ntstatus.LogonFailure, "does not decrypt"},
@@ -304,6 +309,10 @@ func TestRefused(t *testing.T) {
 		if r != nil || reply != nil || !errors.Is(err, c.want) || !strings.Contains(fmt.Sprint(err), c.reason) {
 			t.Errorf("%s: got %v, %v; want %v with %q", c.name, r, err, c.want, c.reason)
 		}
+	}
+	// No checksum at all is no flags, and no reply.
+	if reply, r, err := a.Begin().Step(context.Background(), (&initiator{t: t, kt: kt, noChecksum: true}).token()); err != nil || r == nil || reply != nil {
+		t.Errorf("no checksum: got %x, %v, %v", reply, r, err)
 	}
 	// Within the skew an expired ticket still works, and not for ever.
 	i := initiator{t: t, kt: kt, start: clock.Add(-time.Hour), end: clock.Add(-4 * time.Minute)}

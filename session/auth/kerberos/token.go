@@ -50,8 +50,14 @@ const (
 const checksumGSS = 0x8003
 
 // contextFlags reads the flags out of the authenticator's checksum, RFC 4121 4.1.1. The channel
-// bindings in it are not compared: SMB has none, and an acceptor without takes any.
+// bindings in it are not compared: SMB has none, and an acceptor without takes any. Without a
+// checksum, as impacket and other tokens made by hand are, no flag is set.
+//
+// Samba: the same (4.17).
 func contextFlags(c types.Checksum) (uint32, error) {
+	if c.CksumType == 0 && len(c.Checksum) == 0 {
+		return 0, nil
+	}
 	if c.CksumType != checksumGSS || len(c.Checksum) < 24 || binary.LittleEndian.Uint32(c.Checksum) != 16 {
 		return 0, errors.New("authenticator without a GSS-API checksum")
 	}

@@ -87,13 +87,13 @@ func (x *Exchange) onNegotiate(token []byte) ([]byte, error) {
 	if err := m.Decode(token); err != nil {
 		return nil, fmt.Errorf("NEGOTIATE_MESSAGE: %w: %w", err, ntstatus.InvalidParameter)
 	}
-	if err := checkFlags(m.Flags); err != nil {
-		return nil, err
+	if m.Flags&NegotiateUnicode == 0 {
+		return nil, fmt.Errorf("NTLM client without Unicode: %w", ntstatus.InvalidParameter)
 	}
 	if _, err := rand.Read(x.nonce[:]); err != nil {
 		return nil, fmt.Errorf("no random challenge: %w: %w", err, ntstatus.InternalError)
 	}
-	x.offered = m.Flags&echoedFlags | requiredFlags | NegotiateNTLM | NegotiateTargetInfo | RequestTarget | TargetTypeServer
+	x.offered = m.Flags&echoedFlags | NegotiateUnicode | NegotiateNTLM | NegotiateTargetInfo | RequestTarget | TargetTypeServer
 	if x.cfg.Domain {
 		x.offered ^= TargetTypeServer | TargetTypeDomain
 	}
@@ -105,18 +105,6 @@ func (x *Exchange) onNegotiate(token []byte) ([]byte, error) {
 	return x.challenge, nil
 }
 
-// checkFlags refuses what NTLMv2 cannot be built on. Without extended session security there
-// are only the signing keys of NTLMv1; no client of the last twenty years leaves it out.
-func checkFlags(f Flags) error {
-	switch {
-	case f&NegotiateUnicode == 0:
-		return fmt.Errorf("NTLM client without Unicode: %w", ntstatus.InvalidParameter)
-	case f&NegotiateExtendedSec == 0:
-		return fmt.Errorf("NTLM client without extended session security: %w", ntstatus.LogonFailure)
-	}
-	return nil
-}
-
 // onAuthenticate judges the AUTHENTICATE_MESSAGE, [MS-NLMP] 3.2.5.1.2.
 func (x *Exchange) onAuthenticate(ctx context.Context, token []byte) (*Result, error) {
 	var m Authenticate
@@ -124,11 +112,16 @@ func (x *Exchange) onAuthenticate(ctx context.Context, token []byte) (*Result, e
 		return nil, fmt.Errorf("AUTHENTICATE_MESSAGE: %w: %w", err, ntstatus.InvalidParameter)
 	}
 	x.flags = m.Flags & x.offered
-	if err := checkFlags(x.flags); err != nil {
-		return nil, err
-	}
 	if m.User == "" && len(m.NTResponse) == 0 && (len(m.LMResponse) == 0 || len(m.LMResponse) == 1 && m.LMResponse[0] == 0) {
 		return x.anonymous(&m)
+	}
+	if x.flags&NegotiateUnicode == 0 {
+		return nil, fmt.Errorf("AUTHENTICATE_MESSAGE without Unicode: %w", ntstatus.InvalidParameter)
+	}
+	// Without it there are only the signing keys of NTLMv1. No client of the last twenty years leaves it out, but for
+	// null sessions, where Samba's (4.17) does.
+	if x.flags&NegotiateExtendedSec == 0 {
+		return nil, fmt.Errorf("NTLM client without extended session security: %w", ntstatus.LogonFailure)
 	}
 	if err := checkKind(&m); err != nil {
 		return nil, err

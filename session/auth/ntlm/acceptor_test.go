@@ -116,6 +116,7 @@ func TestRefused(t *testing.T) {
 		{"stripped MIC", ntlmclient.Client{StripMIC: true}, nil, ntstatus.InvalidParameter, "missing"},
 		{"wrong MIC", ntlmclient.Client{WrongMIC: true}, nil, ntstatus.InvalidParameter, "MIC is wrong"},
 		{"anonymous", ntlmclient.Client{Anonymous: true}, nil, ntstatus.AccessDenied, "anonymous"},
+		{"anonymous as Samba sends it", ntlmclient.Client{Anonymous: true, OldClient: true, Flags: ntlmclient.DefaultFlags &^ ntlm.NegotiateExtendedSec}, nil, ntstatus.AccessDenied, "anonymous"},
 		{"no extended session security", ntlmclient.Client{Flags: ntlmclient.DefaultFlags &^ ntlm.NegotiateExtendedSec}, nil, ntstatus.LogonFailure, "extended"},
 		{"no Unicode", ntlmclient.Client{Flags: ntlmclient.DefaultFlags &^ ntlm.NegotiateUnicode}, nil, ntstatus.InvalidParameter, "Unicode"},
 		{"flags: sign taken out", ntlmclient.Client{}, flip(ntlm.NegotiateSign), ntstatus.InvalidParameter, "MIC is wrong"},

@@ -23,6 +23,5 @@ const (
 	Negotiate128         Flags = 1 << 29
 	NegotiateKeyExchange Flags = 1 << 30
 	Negotiate56          Flags = 1 << 31
-	requiredFlags              = NegotiateUnicode | NegotiateExtendedSec
-	echoedFlags                = NegotiateSign | NegotiateSeal | NegotiateAlwaysSign | NegotiateVersion | Negotiate128 | NegotiateKeyExchange | Negotiate56
+	echoedFlags                = NegotiateExtendedSec | NegotiateSign | NegotiateSeal | NegotiateAlwaysSign | NegotiateVersion | Negotiate128 | NegotiateKeyExchange | Negotiate56
 )
