@@ -9,18 +9,18 @@ import (
 	"smbproxy/internal/smb2"
 )
 
-// openAs opens a file as a test says; nil for what it does not.
-func (c *client) openAs(name string, edit func(*smb2.CreateRequest)) (smb2.CreateResponse, ntstatus.Status) {
+// openAs opens the file f as a test says; nil: as usual.
+func (c *client) openAs(edit func(*smb2.CreateRequest)) (smb2.CreateResponse, ntstatus.Status) {
 	c.t.Helper()
-	return createReply(c.t, c.wait(c.startOpen(name, edit)))
+	return createReply(c.t, c.wait(c.startOpen(edit)))
 }
 
 // startOpen sends a CREATE.
-func (c *client) startOpen(name string, edit func(*smb2.CreateRequest)) *rawsmb.Pending {
+func (c *client) startOpen(edit func(*smb2.CreateRequest)) *rawsmb.Pending {
 	c.t.Helper()
 	m := &smb2.CreateRequest{
 		ImpersonationLevel: smb2.ImpersonationImpersonation, DesiredAccess: smb2.FileReadData | smb2.FileWriteData,
-		ShareAccess: shareAll, CreateDisposition: smb2.FileOpenIf, Name: name,
+		ShareAccess: shareAll, CreateDisposition: smb2.FileOpenIf, Name: "f",
 	}
 	if edit != nil {
 		edit(m)
@@ -56,22 +56,22 @@ func (c *client) event() rawsmb.Message {
 func TestShareModes(t *testing.T) {
 	r := newRig(t, rigOptions{lanes: 3})
 	a := r.connect(t, "user1", "share")
-	m, st := a.openAs("f", func(q *smb2.CreateRequest) { q.ShareAccess = smb2.FileShareRead })
+	m, st := a.openAs(func(q *smb2.CreateRequest) { q.ShareAccess = smb2.FileShareRead })
 	if st != ntstatus.Success {
 		t.Fatal(st)
 	}
 	for range 6 {
 		b := r.connect(t, "user1", "share")
-		if _, st := b.openAs("f", nil); st != ntstatus.SharingViolation {
+		if _, st := b.openAs(nil); st != ntstatus.SharingViolation {
 			t.Errorf("open for writing beside a reader's share mode: %v", st)
 		}
-		if _, st := b.openAs("f", func(q *smb2.CreateRequest) { q.DesiredAccess = smb2.MaximumAllowed }); st != ntstatus.SharingViolation {
+		if _, st := b.openAs(func(q *smb2.CreateRequest) { q.DesiredAccess = smb2.MaximumAllowed }); st != ntstatus.SharingViolation {
 			t.Errorf("MAXIMUM_ALLOWED: %v", st)
 		}
-		if _, st := b.openAs("f", func(q *smb2.CreateRequest) { q.CreateDisposition = smb2.FileOverwriteIf }); st != ntstatus.SharingViolation {
+		if _, st := b.openAs(func(q *smb2.CreateRequest) { q.CreateDisposition = smb2.FileOverwriteIf }); st != ntstatus.SharingViolation {
 			t.Errorf("overwrite: %v", st)
 		}
-		if m, st := b.openAs("f", func(q *smb2.CreateRequest) { q.DesiredAccess = smb2.FileReadAttributes }); st != ntstatus.Success {
+		if m, st := b.openAs(func(q *smb2.CreateRequest) { q.DesiredAccess = smb2.FileReadAttributes }); st != ntstatus.Success {
 			t.Errorf("open for attributes: %v", st)
 		} else {
 			b.close(m.FileID)
@@ -83,7 +83,7 @@ func TestShareModes(t *testing.T) {
 	}
 	a.close(m.FileID)
 	b := r.connect(t, "user1", "share")
-	m, st = b.openAs("f", func(q *smb2.CreateRequest) {
+	m, st = b.openAs(func(q *smb2.CreateRequest) {
 		q.CreateDisposition, q.DesiredAccess = smb2.FileOverwriteIf, smb2.FileReadData
 	})
 	if st != ntstatus.Success || m.CreateAction != smb2.FileOverwritten || m.EndofFile != 0 {
@@ -98,12 +98,12 @@ func TestShareModes(t *testing.T) {
 func TestOplockBreak(t *testing.T) {
 	r := newRig(t, rigOptions{lanes: 2})
 	a, b := r.connect(t, "user1", "share"), r.connect(t, "user1", "share")
-	m, st := a.openAs("f", func(q *smb2.CreateRequest) { q.RequestedOplockLevel = smb2.OplockLevelBatch })
+	m, st := a.openAs(func(q *smb2.CreateRequest) { q.RequestedOplockLevel = smb2.OplockLevelBatch })
 	if st != ntstatus.Success || m.OplockLevel != smb2.OplockLevelBatch {
 		t.Fatalf("first open: %v, oplock %v", st, m.OplockLevel)
 	}
 	for range 2 { // the second time nobody caches writes
-		p := b.startOpen("f", func(q *smb2.CreateRequest) { q.RequestedOplockLevel = smb2.OplockLevelII })
+		p := b.startOpen(func(q *smb2.CreateRequest) { q.RequestedOplockLevel = smb2.OplockLevelII })
 		reply := b.wait(p)
 		if reply.Header.Status == ntstatus.Pending {
 			var n smb2.OplockBreakNotification
@@ -137,8 +137,8 @@ func TestOplockBreak(t *testing.T) {
 func TestOpenThatWaitsIsCancelled(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	a, b := r.connect(t, "user1", "share"), r.connect(t, "user1", "share")
-	m, _ := a.openAs("f", func(q *smb2.CreateRequest) { q.RequestedOplockLevel = smb2.OplockLevelExclusive })
-	p := b.startOpen("f", nil)
+	m, _ := a.openAs(func(q *smb2.CreateRequest) { q.RequestedOplockLevel = smb2.OplockLevelExclusive })
+	p := b.startOpen(nil)
 	interim := b.wait(p)
 	if interim.Header.Status != ntstatus.Pending {
 		t.Fatal(interim.Header.Status)
@@ -149,7 +149,7 @@ func TestOpenThatWaitsIsCancelled(t *testing.T) {
 	}
 	a.must(smb2.CommandOplockBreak, &smb2.OplockBreakRequest{FileID: m.FileID}, nil)
 	a.close(m.FileID)
-	if _, st := b.openAs("f", func(q *smb2.CreateRequest) { q.ShareAccess = 0 }); st != ntstatus.Success {
+	if _, st := b.openAs(func(q *smb2.CreateRequest) { q.ShareAccess = 0 }); st != ntstatus.Success {
 		t.Errorf("exclusive open afterwards: %v", st)
 	}
 }
@@ -159,7 +159,7 @@ func TestMandatoryLocks(t *testing.T) {
 	r := newRig(t, rigOptions{lanes: 2})
 	a, b := r.connect(t, "user1", "share"), r.connect(t, "user1", "share")
 	idA := a.file("f", []byte("0123456789"))
-	m, _ := b.openAs("f", nil)
+	m, _ := b.openAs(nil)
 	lock := func(flags uint32) *smb2.LockRequest {
 		return &smb2.LockRequest{FileID: idA, Locks: []smb2.LockElement{{Offset: 4, Length: 2, Flags: flags}}}
 	}
@@ -199,7 +199,7 @@ func TestDeleteOnClose(t *testing.T) {
 	if st := a.close(m.FileID); st != ntstatus.Success {
 		t.Fatal(st)
 	}
-	if _, st := a.openAs("f", nil); st != ntstatus.DeletePending {
+	if _, st := a.openAs(nil); st != ntstatus.DeletePending {
 		t.Errorf("open of what is to be deleted: %v", st)
 	}
 	if got := string(b.read(other, 1)); got != "x" {

@@ -63,9 +63,7 @@ func (c *creation) run(ctx context.Context) error {
 	if err := c.plan(&c.asked); err != nil {
 		return err
 	}
-	if err := c.planState(); err != nil {
-		return err
-	}
+	c.planState()
 	if c.at = c.t.attached(c.r.Session.Identity()); c.at == nil {
 		at, err := c.t.attach(ctx, c.r)
 		if err != nil {

@@ -52,7 +52,9 @@ func (c *creation) look(ctx context.Context) error {
 	q := c.asked
 	q.RequestedOplockLevel = smb2.OplockLevelNone
 	q.ShareAccess |= shareAll
-	q.CreateOptions &^= smb2.FileDeleteOnClose
+	if c.mayDelete() {
+		q.CreateOptions &^= smb2.FileDeleteOnClose
+	}
 	c.found = look{}
 	if destructive(q.CreateDisposition) {
 		if q.CreateOptions&smb2.FileDirectoryFile != 0 {
@@ -79,11 +81,24 @@ func (c *creation) look(ctx context.Context) error {
 	if err != nil || st != ntstatus.Success {
 		return orStatus(err, st)
 	}
+	if !c.mayDelete() {
+		c.discard(true)
+		return ntstatus.InvalidParameter
+	}
 	if err := c.learn(ctx); err != nil {
 		c.discard(true)
 		return err
 	}
 	return nil
+}
+
+// mayDelete is false where a file shall be deleted on close by a handle that cannot. The backend is sent that
+// as it is, to refuse it in its own order of checks.
+//
+// Samba: STATUS_INVALID_PARAMETER when the path is there (4.17).
+func (c *creation) mayDelete() bool {
+	const deletes = smb2.Delete | smb2.GenericAll | smb2.MaximumAllowed
+	return c.readOnly != nil || c.asked.CreateOptions&smb2.FileDeleteOnClose == 0 || c.asked.DesiredAccess&deletes != 0
 }
 
 // create sends a CREATE and takes its reply in.

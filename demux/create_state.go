@@ -11,18 +11,13 @@ import (
 )
 
 // planState sorts out what the state will be asked for.
-func (c *creation) planState() error {
+func (c *creation) planState() {
 	c.req = c.d.state.NewRequestID()
 	for _, x := range c.asked.CreateContexts {
 		c.wantsID = c.wantsID || string(x.Name) == smb2.CreateQueryOnDiskID
 	}
 	path, _ := splitStream(c.name)
 	c.base = core.Name{Volume: c.t.volume(), Path: foldName(path)}
-	const deletes = smb2.Delete | smb2.GenericAll | smb2.MaximumAllowed
-	if c.asked.CreateOptions&smb2.FileDeleteOnClose != 0 && c.asked.DesiredAccess&deletes == 0 {
-		return ntstatus.InvalidParameter // Samba: the same (4.17)
-	}
-	return nil
 }
 
 // leaseOf takes the oplock or lease that the client asks for out of its request, as far as the share
