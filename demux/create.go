@@ -105,7 +105,7 @@ func (c *creation) open(ctx context.Context) (*open, core.Result, error) {
 		r := c.arbitrate(ctx, id)
 		if r.Status != ntstatus.Success {
 			c.discard(true)
-			if err = r.Status; r.Retry {
+			if err = c.refusedFirst(r.Status); r.Retry {
 				continue
 			}
 			c.unmake(ctx)

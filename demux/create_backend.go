@@ -159,7 +159,8 @@ func (c *creation) learn(ctx context.Context) error {
 }
 
 // mayDestroy is what smbd checks before it destroys data, beyond access: system files stay so. It has the same rule
-// for hidden ones, but counts those only that are so by their own attributes, which cannot be told from here.
+// for hidden ones, but not for those that are hidden by their names ("hide files"), which cannot be told from here:
+// in step 4 the backend decides; see refusedFirst.
 //
 // Samba: open_match_attributes, and open_directory for the disposition (4.17).
 func (c *creation) mayDestroy() ntstatus.Status {
@@ -170,6 +171,18 @@ func (c *creation) mayDestroy() ntstatus.Status {
 		return ntstatus.AccessDenied
 	}
 	return ntstatus.Success
+}
+
+// refusedFirst is the status for a CREATE that the state has refused with st: the backend, had it been asked, would
+// have found first that a hidden file shall not stay hidden.
+//
+// Samba: open_match_attributes comes before share modes (4.17).
+func (c *creation) refusedFirst(st ntstatus.Status) ntstatus.Status {
+	hides := c.found.reply.FileAttributes&^c.asked.FileAttributes&smb2.FileAttributeHidden != 0
+	if st == ntstatus.SharingViolation && c.found.destroys && hides && c.asked.CreateDisposition != smb2.FileSupersede {
+		return ntstatus.AccessDenied
+	}
+	return st
 }
 
 // settle is step 4, after the grant: data are destroyed now, and the handle is left with no more rights
