@@ -100,9 +100,10 @@ gobench: ## Go benchmarks with allocations
 	$(GO) test -run '^$$' -bench . -benchmem $(PKGS)
 
 .PHONY: golden
-golden: ## write the goldens again; read the diff
+golden: ## make testdata/pcaps again and write the goldens; read the diff
+	@scripts/install-deps torture
 	@for p in $$(grep -rl --include='*_test.go' 'flag.Bool("update"' . | xargs -r -n1 dirname | sort -u); do \
-		$(GO) test $$p -update || exit 1; done
+		$(GOTEST) -count=1 $$p -update || exit 1; done
 
 .PHONY: clean
 clean: ## remove what make made

@@ -43,6 +43,10 @@ type creation struct {
 // create serves CREATE ([MS-SMB2] 3.3.5.9).
 func (d *Demux) create(r *session.Request) {
 	t := treeOf(r)
+	if t.session.full() {
+		r.Fail(ntstatus.TooManyOpenedFiles)
+		return
+	}
 	if t.pipes {
 		d.createPipe(r, t)
 		return

@@ -105,6 +105,17 @@ func (cs *clientSession) add(o *open) error {
 	return nil
 }
 
+// maxOpens is how many files a session may have open. The smbd process behind it is shared with
+// other clients and has "max open files" for all of them. Samba: a client alone has 16384 (4.17).
+const maxOpens = 16384
+
+// full tells whether the session has as much open as it may. CREATEs on their way do not count.
+func (cs *clientSession) full() bool {
+	cs.mu.RLock()
+	defer cs.mu.RUnlock()
+	return len(cs.opens) >= maxOpens
+}
+
 // find looks up a client's id in its session, nil if there is no such open.
 func (cs *clientSession) find(id smb2.FileID) *open {
 	cs.mu.RLock()

@@ -152,3 +152,24 @@ func TestResumeKeys(t *testing.T) {
 		t.Error("the key outlives its open")
 	}
 }
+
+// TestFull: one session cannot use up the handles of an smbd that others share.
+func TestFull(t *testing.T) {
+	cs, tr := newTestSession(&Demux{})
+	var last *open
+	for range maxOpens {
+		if cs.full() {
+			t.Fatalf("full with %d opens", len(cs.opens))
+		}
+		last = &open{tree: tr}
+		if err := cs.add(last); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !cs.full() {
+		t.Errorf("not full with %d opens", len(cs.opens))
+	}
+	if cs.remove(last); cs.full() {
+		t.Error("still full after a CLOSE")
+	}
+}

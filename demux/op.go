@@ -120,9 +120,14 @@ func (p *op) Complete(_ *backend.Call, h *smb2.Header, reply *transport.Frame, e
 	p.finish(p, h, reply, err)
 }
 
-// lost ends a request whose backend is gone: STATUS_UNEXPECTED_NETWORK_ERROR, or what err says.
+// lost ends a request that no backend has answered: STATUS_UNEXPECTED_NETWORK_ERROR, or what err says. The backend is to
+// blame, unless the client itself has cancelled it or closed its pipe.
 func (p *op) lost(err error) {
-	p.req.SetFault(session.FaultBackend)
+	fault := session.FaultBackend
+	if st := ntstatus.From(err); st == ntstatus.Cancelled || st == ntstatus.FileClosed {
+		fault = session.FaultClient
+	}
+	p.req.SetFault(fault)
 	p.req.FailErr(err)
 }
 

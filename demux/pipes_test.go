@@ -1,16 +1,26 @@
 package demux
 
 import (
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"smbproxy/internal/ntstatus"
 	"smbproxy/internal/smb2"
+	"smbproxy/session"
 )
 
 // TestIdlePipe: a READ of a pipe that says nothing ends with its CANCEL, its CLOSE and its tree, though smbd leaves it
 // waiting for ever (4.17).
 func TestIdlePipe(t *testing.T) {
-	r := newRig(t, rigOptions{})
+	var blamed atomic.Int32
+	r := newRig(t, rigOptions{session: func(cfg *session.Config) {
+		cfg.Observe = func(cmd smb2.Command, _ ntstatus.Status, fault string, _ time.Duration) {
+			if cmd == smb2.CommandRead && fault != string(session.FaultClient) {
+				blamed.Add(1)
+			}
+		}
+	}})
 	c := r.connect(t, "user1", "IPC$")
 	end := func(what string, want ntstatus.Status, how func(id smb2.FileID, messageID, asyncID uint64)) {
 		t.Helper()
@@ -41,4 +51,7 @@ func TestIdlePipe(t *testing.T) {
 	end("TREE_DISCONNECT", ntstatus.Cancelled, func(smb2.FileID, uint64, uint64) {
 		c.must(smb2.CommandTreeDisconnect, &smb2.TreeDisconnectRequest{}, nil)
 	})
+	if n := blamed.Load(); n != 0 {
+		t.Errorf("%d READs are not counted as the client's own doing", n)
+	}
 }

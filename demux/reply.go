@@ -45,6 +45,7 @@ func (p *op) passError(h *smb2.Header, reply *transport.Frame) {
 			st = ntstatus.NotifyCleanup
 		case smb2.CommandLock:
 			st = ntstatus.RangeNotLocked
+		default:
 		}
 	}
 	if st == ntstatus.DiskFull && p.open != nil {

@@ -21,6 +21,10 @@ func write(r *session.Request) {
 		r.Fail(ntstatus.AccessDenied)
 		return
 	}
+	if o.tree.pipes { // whoever is at the other end may be busy
+		relayWaiting(r, o, uint32(len(m.Data)), pass)
+		return
+	}
 	if st := o.checkIO(m.Offset, uint64(len(m.Data)), true); st != ntstatus.Success {
 		r.Fail(st)
 		return

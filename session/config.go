@@ -55,7 +55,7 @@ type Config struct {
 	AuthenticationTimeout    time.Duration // a connection without an authenticated session lives so long: 30 s
 	MaxFrameBeforeAuth       uint32        // 128 KiB
 	SendLimit                int           // bytes queued to a client at which it is dropped; from an eighth on its requests are not read: 32 MiB
-	MaxReadOutstanding       int           // bytes of READ replies owed to one client above which nothing is read: 32 MiB
+	MaxReadOutstanding       int           // bytes of READ replies owed to one client, and of its WRITEs under way, above which nothing is read: 32 MiB
 	WriteTimeout             time.Duration // a client that takes nothing for so long is dropped: 60 s
 
 	Authenticator auth.Authenticator

@@ -299,7 +299,7 @@ func (r *Request) checkPayload(msg []byte) ntstatus.Status {
 			return ntstatus.InvalidParameter
 		}
 	}
-	if r.Header.Command == smb2.CommandRead {
+	if cmd := r.Header.Command; cmd == smb2.CommandRead || cmd == smb2.CommandWrite {
 		r.owed = int64(size)
 		c.readGate.add(r.owed)
 	}

@@ -5,8 +5,9 @@ import (
 	"sync/atomic"
 )
 
-// readGate bounds the bytes of READ replies that a connection has been asked for and not yet answered: the client
-// pays for the asking with a few bytes, we with memory.
+// readGate bounds the payload that a connection has in our memory: READ replies that it has been asked for and not yet
+// sent, for which the client pays with a few bytes, and WRITEs that the backend has not answered yet, for which a
+// window of credits would let it leave half a GiB here while a backend hangs.
 type readGate struct {
 	owed    atomic.Int64
 	limit   int64

@@ -47,7 +47,7 @@ type Request struct {
 	hash    *crypto.PreauthHash // takes in the reply, [MS-SMB2] 3.3.5.4, 3.3.5.5
 	ready   func()              // called when the reply is complete, before the client can see it
 	onEnd   func()              // of OnEnd
-	owed    int64               // bytes counted by the read gate
+	owed    int64               // bytes of payload counted by the read gate
 	badSig  bool                // a SESSION_SETUP whose signature is wrong; binding looks at it
 
 	refs atomic.Int32 // Run, the end, running cancel functions: at 0 the struct is free

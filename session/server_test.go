@@ -100,6 +100,7 @@ type testServer struct {
 	logs  *logBuffer
 
 	mu       sync.Mutex
+	write    func(*Request) // WRITE; nil: panics
 	flush    func(*Request) // FLUSH; nil: into held
 	read     func(*Request) // READ; nil: testRead
 	observed []string
@@ -206,7 +207,7 @@ func (ts *testServer) table() *[commandCount]Command {
 		smb2.CommandClose:          {Name: "CLOSE", StructureSize: 24, Needs: tree | NeedsFile | AllowExpired, FileIDOffset: 72, Run: testClose},
 		smb2.CommandFlush:          {Name: "FLUSH", StructureSize: 24, Needs: tree | NeedsFile, FileIDOffset: 72, Run: ts.runFlush},
 		smb2.CommandRead:           {Name: "READ", StructureSize: 49, Needs: tree | NeedsFile, FileIDOffset: 80, Run: ts.runRead},
-		smb2.CommandWrite:          {Name: "WRITE", StructureSize: 49, Needs: tree | NeedsFile, FileIDOffset: 80, Run: func(*Request) { panic("write") }},
+		smb2.CommandWrite:          {Name: "WRITE", StructureSize: 49, Needs: tree | NeedsFile, FileIDOffset: 80, Run: ts.runWrite},
 		smb2.CommandCancel:         {Name: "CANCEL", StructureSize: 4, Run: Cancel},
 		smb2.CommandEcho:           {Name: "ECHO", StructureSize: 4, Run: Echo},
 		smb2.CommandChangeNotify:   {Name: "CHANGE_NOTIFY", StructureSize: 32, Needs: tree | NeedsFile, FileIDOffset: 72, Run: testNotify},
@@ -232,6 +233,17 @@ func (ts *testServer) runRead(r *Request) {
 	ts.mu.Unlock()
 	if fn == nil {
 		fn = testRead
+	}
+	fn(r)
+}
+
+// runWrite serves WRITE: with a panic, unless a test says how.
+func (ts *testServer) runWrite(r *Request) {
+	ts.mu.Lock()
+	fn := ts.write
+	ts.mu.Unlock()
+	if fn == nil {
+		panic("write")
 	}
 	fn(r)
 }

@@ -107,3 +107,42 @@ func TestReadGateAndPipes(t *testing.T) {
 	ts.upper.await(t, "session anna")
 	ts.upper.await(t, "connection")
 }
+
+// TestWriteGate: WRITEs that the backend has not answered stop further reading too.
+func TestWriteGate(t *testing.T) {
+	held := make(chan *Request, 10)
+	ts := serve(t, func(cfg *Config) { cfg.MaxReadOutstanding = 100000 })
+	ts.mu.Lock()
+	ts.write = func(r *Request) { r.Retain(); held <- r }
+	ts.mu.Unlock()
+	c := ts.dial(t, smb2.Dialect311)
+	c.credits = 100
+	c.mustNegotiate()
+	c.mustSetup("anna")
+	c.tree("share")
+	for range 4 {
+		c.write(c.message(c.header(smb2.CommandWrite), &smb2.WriteRequest{FileID: smb2.FileID{Volatile: 1}, Data: make([]byte, 60000)}))
+	}
+	one, two := <-held, <-held
+	gate := &ts.snapshot()[0].readGate
+	for end := time.Now().Add(timeout); !gate.waiting.Load(); runtime.Gosched() {
+		if time.Now().After(end) {
+			t.Fatal("the reader does not wait although WRITEs of 120000 bytes are under way and 100000 is the limit")
+		}
+	}
+	if len(held) > 0 {
+		t.Error("a third WRITE got through")
+	}
+	one.Fail(ntstatus.DiskFull)
+	two.Fail(ntstatus.DiskFull)
+	(<-held).Fail(ntstatus.DiskFull)
+	(<-held).Fail(ntstatus.DiskFull)
+	for range 4 {
+		if h := c.mustRead().hdrs[0]; h.Status != ntstatus.DiskFull {
+			t.Fatalf("got %v", h.Status)
+		}
+	}
+	if owed := gate.owed.Load(); owed != 0 {
+		t.Errorf("%d bytes are owed", owed)
+	}
+}

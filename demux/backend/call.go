@@ -123,8 +123,9 @@ func urgentCommand(cmd smb2.Command) bool {
 	switch cmd {
 	case smb2.CommandClose, smb2.CommandTreeDisconnect, smb2.CommandLogoff, smb2.CommandOplockBreak:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // mayWait tells whether a request may go unanswered for as long as it likes.
@@ -134,6 +135,7 @@ func mayWait(cmd smb2.Command, tc *treeConnect) bool {
 		return true
 	case smb2.CommandRead, smb2.CommandWrite, smb2.CommandIoctl:
 		return tc != nil && tc.pipe()
+	default:
+		return false
 	}
-	return false
 }

@@ -53,7 +53,7 @@ func TestUnreachable(t *testing.T) {
 			} else if d := time.Since(was); d != 3*time.Second {
 				t.Errorf("the first connect took %v, want the dial's timeout", d)
 			}
-			time.Sleep(50 * time.Millisecond) // synctest: no real time passes
+			time.Sleep(50 * time.Millisecond) //nolint:forbidigo // synctest: no real time passes
 		}
 		if worst > probeLimit {
 			t.Errorf("a later connect took %v, want at most %v", worst, probeLimit)

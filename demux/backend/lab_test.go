@@ -148,7 +148,7 @@ func eventually(t testing.TB, what string, condition func() bool) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%s: not within 30 s", what)
 		}
-		time.Sleep(5 * time.Millisecond) // a condition of another process has nothing to wait on
+		time.Sleep(5 * time.Millisecond) //nolint:forbidigo // a condition of another process has nothing to wait on
 	}
 }
 

@@ -25,6 +25,7 @@ func (c *Call) notePipe(msg []byte) {
 		c.file = smb2.RawFileID(msg, smb2.FileIDOffset(c.command))
 	case smb2.CommandClose:
 		c.file = smb2.RawFileID(msg, smb2.FileIDOffset(c.command))
+	default:
 	}
 }
 

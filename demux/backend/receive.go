@@ -163,6 +163,7 @@ func (cn *connection) note(c *Call, h *smb2.Header) {
 			cn.opens.Add(1)
 		case smb2.CommandClose:
 			cn.opens.Add(-1)
+		default:
 		}
 	case ntstatus.UserSessionDeleted, ntstatus.NetworkSessionExpired, ntstatus.NetworkNameDeleted:
 		cn.mu.Lock()
@@ -175,6 +176,7 @@ func (cn *connection) note(c *Call, h *smb2.Header) {
 		case h.Status == ntstatus.NetworkNameDeleted && c.tree != nil:
 			c.tree.dropLocked()
 		}
+	default:
 	}
 }
 

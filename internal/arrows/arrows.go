@@ -26,7 +26,8 @@ var allowed = map[string][]string{
 
 	// Only for tests, the demo and benchmarks: nothing of the product imports these.
 	"internal/arrows":        {},
-	"internal/pcap":          {"crypto", "internal/smb2", "internal/ntstatus"},
+	"internal/pcap":          {},
+	"internal/golden":        {"internal/pcap", "internal/lab", "internal/rawsmb", "internal/transport", "crypto", "internal/smb2", "internal/ntstatus"},
 	"internal/lab":           {"internal/rawsmb", "internal/smb2", "internal/ntstatus", "internal/smbconf"},
 	"internal/demo":          {"internal/lab"},
 	"internal/bench/compare": {"internal/bench", "internal/lab"},
@@ -38,7 +39,7 @@ var allowed = map[string][]string{
 
 // forTests are packages that only tests and other packages for tests may import.
 var forTests = []string{
-	"internal/arrows", "internal/lab", "internal/demo", "internal/e2e", "internal/torture", "internal/pcap", "internal/hostile", "internal/oracle", "internal/bench/compare",
+	"internal/arrows", "internal/lab", "internal/demo", "internal/e2e", "internal/torture", "internal/pcap", "internal/golden", "internal/hostile", "internal/oracle", "internal/bench/compare",
 }
 
 // anyTest are packages of the product that a test may import from anywhere: the client that sends

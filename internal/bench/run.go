@@ -43,8 +43,8 @@ type run struct {
 	done   atomic.Int64 // clients that have passed the current phase
 }
 
-// Run makes the load. The error says that it could not be made at all, or that ctx ended; clients that fail on the
-// way are in the Result.
+// Run makes the load. The error says that it could not be made at all, or that ctx ended: what was measured until then
+// is in the Result nevertheless, and the files are deleted. Clients that fail on the way are in the Result too.
 func Run(ctx context.Context, cfg Config) (*Result, error) {
 	cfg, err := cfg.Defaults()
 	if err != nil {
@@ -69,7 +69,7 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 		return nil, err
 	}
 	r.measure(ctx, res)
-	if !cfg.Keep && ctx.Err() == nil {
+	if !cfg.Keep {
 		r.clean()
 	}
 	res.Errors, res.ErrorSamples = r.errors.Load(), r.samples
@@ -156,6 +156,7 @@ func (r *run) measure(ctx context.Context, res *Result) {
 	begin := time.Now().Add(r.cfg.Warmup)
 	c := &clock{begin: begin, end: begin.Add(r.cfg.Duration), operations: r.cfg.Operations}
 	stop := r.watch("warming up", time.Now(), c)
+	defer context.AfterFunc(ctx, func() { c.stopped.Store(true) })()
 	closeWindow := r.window(c)
 	var wg sync.WaitGroup
 	for i := range r.clients {

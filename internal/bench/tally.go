@@ -12,11 +12,12 @@ import (
 type clock struct {
 	begin, end time.Time
 	operations int64 // not 0: a client is done after so many
+	stopped    atomic.Bool
 }
 
 // over tells whether a client shall begin nothing more.
 func (c *clock) over(now time.Time, t *tally) bool {
-	return !now.Before(c.end) || c.operations > 0 && t.allOps.Load() >= c.operations
+	return !now.Before(c.end) || c.stopped.Load() || c.operations > 0 && t.allOps.Load() >= c.operations
 }
 
 // tally is what one client has done.

@@ -15,9 +15,9 @@ func TestWinbind(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := l.MustCluster(lab.ClusterOptions{NTLMHelper: w.Helper()})
+	c := l.MustCluster(lab.ClusterOptions{NTLMHelper: w.Helper(), GlobalLines: []string{"workgroup = " + lab.WinbindDomain}})
 	u := l.User("user1")
-	u.Name = `SMBPROXY\` + u.Name
+	u.Name = lab.WinbindDomain + `\` + u.Name
 	for _, protection := range []string{"sign", "encrypt"} {
 		must(t, l.Smbclient(c.Proxy.Addr(), "share", lab.As(u), lab.Protection(protection),
 			lab.Command("put /etc/hostname a; rename a b; ls b; get b /dev/null; del b")))

@@ -8,7 +8,10 @@ import (
 	"path/filepath"
 )
 
-// Winbind is a winbindd that knows the lab's users by their passwords, in the domain SMBPROXY: on a standalone
+// WinbindDomain is the domain of a [Winbind]'s users: on a standalone server its own name.
+const WinbindDomain = "CORP"
+
+// Winbind is a winbindd that knows the lab's users by their passwords, in the domain [WinbindDomain]: on a standalone
 // server it asks the server's own passdb, as it would ask a domain controller on a member. There is no smbd.
 type Winbind struct {
 	files *Samba // only its files
@@ -19,7 +22,7 @@ type Winbind struct {
 // winbindd_priv may.
 func (l *Lab) Winbind(ctx context.Context, name string) (*Winbind, error) {
 	files, err := l.Samba(ctx, SambaOptions{Name: name, Passwords: true, NoStart: true, Conf: func(Dirs) string {
-		return "[global]\n\tnetbios name = SMBPROXY\n\tworkgroup = WORKGROUP\n\tserver role = standalone server\n"
+		return "[global]\n\tnetbios name = " + WinbindDomain + "\n\tworkgroup = WORKGROUP\n\tserver role = standalone server\n"
 	}})
 	if err != nil {
 		return nil, err
@@ -35,7 +38,7 @@ func (l *Lab) Winbind(ctx context.Context, name string) (*Winbind, error) {
 	}
 	l.add(w)
 	// ntlm_auth reads no more of smb.conf than smbproxy's user may.
-	conf := "[global]\n\tnetbios name = SMBPROXY\n\tworkgroup = WORKGROUP\n"
+	conf := "[global]\n\tnetbios name = " + WinbindDomain + "\n\tworkgroup = WORKGROUP\n"
 	if err := os.WriteFile(w.clientConf(), []byte(conf), 0o644); err != nil {
 		return nil, err
 	}

@@ -16,6 +16,9 @@ func fuzz(f *testing.F, m Message) {
 			f.Add(s.encode())
 		}
 	}
+	for _, msg := range captured(f, typ) {
+		f.Add(msg)
+	}
 	f.Fuzz(func(t *testing.T, msg []byte) {
 		input := bytes.Clone(msg)
 		m := reflect.New(typ.Elem()).Interface().(Message)
@@ -35,6 +38,31 @@ func fuzz(f *testing.F, m Message) {
 			t.Fatalf("got %x, want %x", second, first)
 		}
 	})
+}
+
+// captured are the messages of one type in the captures, plain ones: one of each length, since most of the others differ
+// in ids only.
+func captured(f *testing.F, typ reflect.Type) (list [][]byte) {
+	seen := map[int]bool{}
+	for _, s := range sources(f) {
+		for _, fr := range s.frames {
+			if string(fr.data[:4]) != ProtocolSMB2 {
+				continue
+			}
+			msgs, err := messages(fr.data)
+			if err != nil {
+				continue // TestCaptures reports it
+			}
+			for _, msg := range msgs {
+				var h Header
+				if h.Decode(msg) == nil && !seen[len(msg)] && reflect.TypeOf(bodyOf(&h, msg)) == typ {
+					seen[len(msg)] = true
+					list = append(list, msg)
+				}
+			}
+		}
+	}
+	return list
 }
 
 // FuzzStructures is fuzz for all that travels inside messages; which says which.

@@ -54,7 +54,7 @@ func TestCloseAfterFlush(t *testing.T) {
 				if err != nil || !bytes.Equal(got, want) {
 					t.Errorf("final reply: %d bytes, %v", len(got), err)
 				}
-				if _, err := readFrame(peer); err != io.EOF {
+				if _, err := readFrame(peer); !errors.Is(err, io.EOF) {
 					t.Errorf("after the final reply: got %v, want EOF", err)
 				}
 				peer.Close()
@@ -83,7 +83,7 @@ func TestCloseAfterFlushUnserved(t *testing.T) {
 			if got, err := readFrame(peer); err != nil || !bytes.Equal(got, message(10<<20, 1)) {
 				t.Errorf("got %d bytes, %v", len(got), err)
 			}
-			if _, err := readFrame(peer); err != io.EOF {
+			if _, err := readFrame(peer); !errors.Is(err, io.EOF) {
 				t.Errorf("got %v, want EOF", err)
 			}
 			if err := c.Close(); err != nil {
@@ -128,7 +128,7 @@ func TestCloseAfterFlushBound(t *testing.T) {
 		f.Release()
 		reads := func(n int) (err error) {
 			for range n {
-				time.Sleep(900 * time.Millisecond)
+				time.Sleep(900 * time.Millisecond) //nolint:forbidigo // synctest: no real time passes
 				if _, err = peer.Read(make([]byte, 1000)); err != nil {
 					return err
 				}

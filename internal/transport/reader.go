@@ -2,6 +2,7 @@ package transport
 
 import (
 	"encoding/binary"
+	"errors"
 	"io"
 	"net"
 	"sync"
@@ -144,7 +145,7 @@ func (c *Conn) serve(fn func(*Frame) error) error {
 			}
 			c.rd.arrange()
 		}
-		if err == io.EOF && c.rd.end > c.rd.start {
+		if errors.Is(err, io.EOF) && c.rd.end > c.rd.start {
 			return io.ErrUnexpectedEOF
 		}
 		if err != nil {

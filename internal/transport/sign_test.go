@@ -124,7 +124,7 @@ func TestSplitCompound(t *testing.T) {
 					t.Error("appending to one message would change the next")
 				}
 				got = append(got, len(msg))
-				if tt.err == stop && len(got) == 2 {
+				if errors.Is(tt.err, stop) && len(got) == 2 {
 					return stop
 				}
 				return nil

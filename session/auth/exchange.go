@@ -52,6 +52,7 @@ func (x *exchange) step(ctx context.Context, token []byte) ([]byte, *Result, err
 		return x.mech.Step(ctx, token)
 	case phaseMech, phaseMIC:
 		return x.next(ctx, token)
+	default:
 	}
 	return nil, nil, refuse(ntstatus.InvalidParameter, "token after the end of the exchange")
 }

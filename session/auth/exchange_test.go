@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -144,7 +145,7 @@ func TestNegotiation(t *testing.T) {
 			t.Errorf("%s: %v after %v", c.name, err, states)
 			continue
 		}
-		if fmt.Sprint(states) != fmt.Sprint(c.states) {
+		if !slices.Equal(states, c.states) {
 			t.Errorf("%s: got states %v, want %v", c.name, states, c.states)
 		}
 		if want := (Identity{User: "Alice", Domain: "SRV"}); done.Identity != want || !bytes.Equal(done.SessionKey, c.talk.client.Exported[:]) || !done.Expiry.IsZero() {

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // ticks is how many clock ticks a second has in /proc/PID/stat: always 100 on Linux for user space.
@@ -44,6 +45,16 @@ func status(pid int, field string) int {
 	return 0
 }
 
+// load is the load average of the last minute: what ran beside us, before we began.
+func load() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
+	}
+	first, _, _ := strings.Cut(string(text), " ")
+	return first
+}
+
 // machine describes where it ran.
 func machine() string {
 	var parts []string
@@ -73,6 +84,11 @@ func machine() string {
 			first, _, _ = strings.Cut(first, " - ")
 			parts = append(parts, strings.Replace(first, "Version ", "Samba ", 1))
 		}
+	}
+	parts = append(parts, "load average "+load()+" before it began")
+	// getpriority(2) gives 20 less the nice value.
+	if n, err := syscall.Getpriority(syscall.PRIO_PROCESS, 0); err == nil && n != 20 {
+		parts = append(parts, fmt.Sprintf("run at nice %d", 20-n))
 	}
 	return strings.Join(parts, ", ")
 }

@@ -20,6 +20,7 @@ func write(o options, machine string, done []*measured, s *scaled) error {
 Written by %[1]smake bench%[1]s on %[2]s. Do not edit.
 
 **Machine**: %[3]s. Load generator, proxies and smbd share it, over loopback, so absolute figures say little; ratios of one run do.
+Where other work was going on (a load average that is not near 0) ratios of rates suffer too, those of processor time less.
 
 **Command**: %[1]smake bench BENCH='%[4]s'%[1]s
 

@@ -66,7 +66,7 @@ func (a *Acceptor) Begin() *Exchange { return &Exchange{a: a} }
 // wrap an ntstatus.Status.
 func (x *Exchange) Step(_ context.Context, token []byte) (reply []byte, done *Result, err error) {
 	if x.over {
-		return nil, nil, fmt.Errorf("Kerberos token after the end of the exchange: %w", ntstatus.InvalidParameter)
+		return nil, nil, fmt.Errorf("token of Kerberos after the end of the exchange: %w", ntstatus.InvalidParameter)
 	}
 	x.over = true
 	mech, id, msg, err := unframe(token)
@@ -74,7 +74,7 @@ func (x *Exchange) Step(_ context.Context, token []byte) (reply []byte, done *Re
 		return nil, nil, fmt.Errorf("%w: %w", err, ntstatus.InvalidParameter)
 	}
 	if id != tokAPReq {
-		return nil, nil, fmt.Errorf("Kerberos token %x where an AP-REQ was expected: %w", id, ntstatus.InvalidParameter)
+		return nil, nil, fmt.Errorf("token %x of Kerberos where an AP-REQ was expected: %w", id, ntstatus.InvalidParameter)
 	}
 	req, err := x.a.verify(msg)
 	if err != nil {
@@ -86,7 +86,7 @@ func (x *Exchange) Step(_ context.Context, token []byte) (reply []byte, done *Re
 		return nil, nil, fmt.Errorf("%w: %w", err, ntstatus.LogonFailure)
 	}
 	if cksumFlags&flagDCEStyle != 0 {
-		return nil, nil, fmt.Errorf("Kerberos with DCE style, which SMB does not use: %w", ntstatus.InvalidParameter)
+		return nil, nil, fmt.Errorf("token of Kerberos in DCE style, which SMB does not use: %w", ntstatus.InvalidParameter)
 	}
 	realm := x.a.cfg.Realm
 	if realm == "" {

@@ -71,7 +71,7 @@ func parseLine(text string) (*Account, error) {
 	}
 	field := strings.SplitN(text, ":", 7)
 	if len(field) < 5 {
-		return nil, errors.New("want name:uid:LM hash:NT hash:[flags]:LCT-time:")
+		return nil, errors.New("want name:uid:LM hash:NT hash:[flags]:LCT-time")
 	}
 	a := &Account{Name: field[0], Flags: FlagNormal}
 	if a.Name == "" || strings.ContainsFunc(a.Name, func(r rune) bool { return unicode.IsControl(r) || strings.ContainsRune(`/\@"`, r) }) {
