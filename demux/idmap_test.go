@@ -157,11 +157,11 @@ func TestResumeKeys(t *testing.T) {
 func TestFull(t *testing.T) {
 	cs, tr := newTestSession(&Demux{})
 	var last *open
-	for range maxOpens {
+	for i := range maxOpens {
 		if cs.full() {
 			t.Fatalf("full with %d opens", len(cs.opens))
 		}
-		last = &open{tree: tr}
+		last = &open{tree: tr, state: core.OpenID(i + 1)}
 		if err := cs.add(last); err != nil {
 			t.Fatal(err)
 		}
