@@ -31,6 +31,10 @@ build: ## bin/smbproxy
 deps:
 	@scripts/install-deps
 
+.PHONY: test-deps
+test-deps:
+	@scripts/install-deps torture
+
 .PHONY: demo
 demo: deps ## three Samba servers, smbproxy, two users on loopback; stays up (DEMO=once: checks and ends)
 	$(GO) build -o bin/demo ./internal/demo
@@ -51,8 +55,7 @@ lint:
 	$(LINT) run $(PKGS)
 
 .PHONY: test
-test: format vet ## every test, race detector on, end-to-end tests included
-	@scripts/install-deps torture
+test: test-deps format vet ## every test, race detector on, end-to-end tests included
 	$(GOTEST) -count=1 -run Alloc ./crypto ./internal/transport ./internal/smb2 ./session ./demux ./demux/backend # the race detector allocates
 	$(GOTEST) -race -shuffle=on -timeout 40m $(PKGS)
 
