@@ -5,7 +5,17 @@ import (
 	"smbproxy/internal/smb2"
 	"smbproxy/internal/transport"
 	"smbproxy/session"
+	"smbproxy/statedb/core"
 )
+
+// Delete-pending stands in the state and at the backend: the backend is told when a client says so,
+// or when a handle that shall delete its file is closed, and deletes the file with its last handle.
+//
+//	client's CLOSE    backend (delete-pending first, if on close), then the state, then the reply
+//	anything else     the state, so that nobody meets what is gone, then the backend
+//
+// Where the state says that a file goes with this close, its name is not free until the backend has
+// answered: core.Unlinked.
 
 // closeFile serves CLOSE ([MS-SMB2] 3.3.5.10). The client's id is gone at once, whatever the
 // backend says.
@@ -18,12 +28,73 @@ func closeFile(r *session.Request) {
 		r.Fail(ntstatus.FileClosed)
 		return
 	}
-	relay(r, o, 0, closed)
+	if !o.deleteOnClose {
+		relay(r, o, 0, closed)
+		return
+	}
+	r.Retain()
+	submit(o.at, smb2.CommandSetInfo, setDisposition(o.fid, true), func(h *smb2.Header, _ *transport.Frame, err error) {
+		relay(r, o, 0, closedBy(statusOf(h, err)))
+	})
 }
 
-// closed gives back what the open held.
+// closed ends a CLOSE.
 func closed(p *op, h *smb2.Header, reply *transport.Frame, err error) {
-	at := p.at
+	at, o := p.at, p.open
+	if o.arbitrated {
+		d := o.tree.demux
+		d.unlinked(d.tell(&core.Close{Open: o.state}).Delete, statusOf(h, err))
+	}
 	pass(p, h, reply, err)
 	at.drop()
+}
+
+// closedBy is closed where the backend has said st to the deletion.
+func closedBy(st ntstatus.Status) finisher {
+	if st == ntstatus.Success {
+		return closed
+	}
+	return func(p *op, h *smb2.Header, reply *transport.Frame, err error) {
+		at, d := p.at, p.open.tree.demux
+		d.unlinked(d.tell(&core.Close{Open: p.open.state}).Delete, st)
+		pass(p, h, reply, err)
+		at.drop()
+	}
+}
+
+// unlinked tells the state what the backend has made of a deletion, if there is one.
+func (d *Demux) unlinked(del *core.Deletion, st ntstatus.Status) {
+	if del != nil {
+		d.tell(&core.Unlinked{Deletion: *del, OK: st == ntstatus.Success, Display: del.Name.Path})
+	}
+}
+
+// abandon closes an open whose client does not ask for it any more, and which is in no table.
+func (o *open) abandon() {
+	var del *core.Deletion
+	if o.arbitrated {
+		del = o.tree.demux.tell(&core.Close{Open: o.state}).Delete
+	}
+	o.closeAtBackend(del)
+}
+
+// closeAtBackend closes the backend's handle of an open that the state has forgotten, and with it the
+// file that del says is to go.
+func (o *open) closeAtBackend(del *core.Deletion) {
+	last := func(st ntstatus.Status) {
+		submit(o.at, smb2.CommandClose, &smb2.CloseRequest{FileID: o.fid.Wire()}, func(h *smb2.Header, _ *transport.Frame, err error) {
+			if st == ntstatus.Success {
+				st = statusOf(h, err)
+			}
+			o.tree.demux.unlinked(del, st)
+			o.at.drop()
+		})
+	}
+	if !o.deleteOnClose {
+		last(ntstatus.Success)
+		return
+	}
+	submit(o.at, smb2.CommandSetInfo, setDisposition(o.fid, true), func(h *smb2.Header, _ *transport.Frame, err error) {
+		last(statusOf(h, err))
+	})
 }

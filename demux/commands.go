@@ -26,7 +26,7 @@ func (d *Demux) commands() [smb2.CommandCount]session.Command {
 		smb2.CommandFlush:          {Name: "FLUSH", StructureSize: 24, Needs: file, FileIDOffset: at(smb2.CommandFlush), Run: flush},
 		smb2.CommandRead:           {Name: "READ", StructureSize: 49, Needs: file, FileIDOffset: at(smb2.CommandRead), Run: read},
 		smb2.CommandWrite:          {Name: "WRITE", StructureSize: 49, Needs: file, FileIDOffset: at(smb2.CommandWrite), Run: write},
-		smb2.CommandLock:           {Name: "LOCK", StructureSize: 48, Needs: file | late, FileIDOffset: at(smb2.CommandLock), Run: lock},
+		smb2.CommandLock:           {Name: "LOCK", StructureSize: 48, Needs: file | late, FileIDOffset: at(smb2.CommandLock), Run: d.lock},
 		smb2.CommandIoctl:          {Name: "IOCTL", StructureSize: 57, Needs: file, FileIDOffset: at(smb2.CommandIoctl), Run: d.ioctl},
 		smb2.CommandCancel:         {Name: "CANCEL", StructureSize: 4, Needs: late, Run: session.Cancel},
 		smb2.CommandEcho:           {Name: "ECHO", StructureSize: 4, Run: session.Echo},
@@ -35,6 +35,6 @@ func (d *Demux) commands() [smb2.CommandCount]session.Command {
 		smb2.CommandQueryInfo:      {Name: "QUERY_INFO", StructureSize: 41, Needs: file, FileIDOffset: at(smb2.CommandQueryInfo), Run: queryInfo},
 		smb2.CommandSetInfo:        {Name: "SET_INFO", StructureSize: 33, Needs: file, FileIDOffset: at(smb2.CommandSetInfo), Run: setInfo},
 		// Two requests share this code, so neither size nor FileId is the table's to check.
-		smb2.CommandOplockBreak: {Name: "OPLOCK_BREAK", Needs: tree, Run: oplockBreak},
+		smb2.CommandOplockBreak: {Name: "OPLOCK_BREAK", Needs: tree, Run: d.oplockBreak},
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"smbproxy/acl"
 	"smbproxy/demux/backend"
+	"smbproxy/statedb"
 )
 
 // Config is what a Demux serves. It belongs to the Demux once given; Reconfigure takes a new
@@ -23,9 +24,9 @@ type Config struct {
 	// GuestAccount is the backend's user for anonymous sessions; empty: they are refused.
 	// Guests already have their account's name.
 	GuestAccount string
-	// Node stands in the high bits of FileIds, so that they differ between nodes and later
-	// incarnations can tell whose they are.
-	Node uint16
+	// State is the state of open files, and Sink what it was given as its sink. Both are needed.
+	State statedb.DB
+	Sink  *Sink
 	// Interfaces are told to clients that ask for more addresses to connect to
 	// (FSCTL_QUERY_NETWORK_INTERFACE_INFO). None: the one that the client has connected to.
 	Interfaces []Interface
@@ -43,6 +44,7 @@ type Share struct {
 	Browseable   bool
 	GuestOK      bool
 	Encrypt      Encryption
+	OtherWriters bool // files change behind us: clients cache nothing but reads
 	Policy       acl.Policy
 }
 

@@ -9,76 +9,150 @@ import (
 	"smbproxy/internal/smb2"
 	"smbproxy/internal/transport"
 	"smbproxy/session"
+	"smbproxy/statedb/core"
 )
 
-// creation is a CREATE on its way (DESIGN 7). Its steps are functions of this file:
+// creation is a CREATE on its way (DESIGN 7), on a goroutine of its own, since four of its steps
+// may wait. The steps:
 //
-//	create       1  validate, normalise the name, sort the contexts
-//	             2  open at the backend, as the user
-//	created      3  decide: today the backend has, by its own share modes
-//	answer       5  our FileId, no oplock, the contexts that were asked for
-//
-// Steps 3 and 4 are where open-file state in front of the backends comes in.
+//	plan        1  validate, normalise the name, sort the contexts
+//	begin          the name's turn among those that are being created, renamed or deleted
+//	look        2  open at the backend as the user, harmlessly: create_backend.go
+//	arbitrate   3  ask the state of open files: create_state.go
+//	settle      4  carry out at the backend what step 2 left out
+//	answer      5  our FileId, the oplock or lease, the contexts that were asked for
 type creation struct {
-	name      string
-	access    smb2.AccessMask
-	directory smb2.CreateOptions // FILE_DIRECTORY_FILE or not
-	answered  []smb2.CreateContext
-	readOnly  func(st ntstatus.Status, opened bool) ntstatus.Status
+	d    *Demux
+	r    *session.Request
+	t    *tree
+	at   *attachment // one reference is ours
+	req  core.RequestID
+	name string // normalised
+	base core.Name
+
+	asked    smb2.CreateRequest // what the client may have; contexts for the backend
+	readOnly func(st ntstatus.Status, opened bool) ntstatus.Status
+	oplock   smb2.OplockLevel // asked for, as far as the share grants any
+	lease    *core.LeaseRequest
+	wantsID  bool // QFid
+	answered []smb2.CreateContext
+
+	found look
 }
 
 // create serves CREATE ([MS-SMB2] 3.3.5.9).
 func (d *Demux) create(r *session.Request) {
 	t := treeOf(r)
-	var m smb2.CreateRequest
-	if err := m.Decode(r.Message()); err != nil {
-		r.FailErr(err)
-		return
-	}
 	if t.session.full() {
 		r.Fail(ntstatus.TooManyOpenedFiles)
 		return
 	}
-	c := &creation{access: m.DesiredAccess, directory: m.CreateOptions & smb2.FileDirectoryFile}
-	if err := c.plan(r, t, &m); err != nil {
-		r.FailErr(err)
-		return
-	}
-	f := newRequest(smb2.CommandCreate, &m, 256)
-	p := opOf(r)
-	p.create = c
-	if p.at = t.attached(r.Session.Identity()); p.at != nil {
-		p.send(f, 0, created)
+	if t.pipes {
+		d.createPipe(r, t)
 		return
 	}
 	r.Go(func(ctx context.Context) {
-		var err error
-		if p.at, err = t.attach(ctx, r); err != nil {
-			f.Release()
-			r.Connection.Log().Warn("share cannot be used", "share", t.share.Name, "backend", t.share.Backend, "err", err)
-			p.lost(connectError(err))
-			return
+		c := &creation{d: d, r: r, t: t}
+		if err := c.run(ctx); err != nil {
+			r.FailErr(err)
 		}
-		p.send(f, 0, created)
 	})
 }
 
-// plan makes of the client's request the one that the backend shall see.
-func (c *creation) plan(r *session.Request, t *tree, m *smb2.CreateRequest) error {
-	if !t.present() {
+// run goes through the steps. An error is what the request ends with.
+func (c *creation) run(ctx context.Context) error {
+	if err := c.asked.Decode(c.r.Message()); err != nil {
+		return err
+	}
+	if err := c.plan(&c.asked); err != nil {
+		return err
+	}
+	c.planState()
+	if c.at = c.t.attached(c.r.Session.Identity()); c.at == nil {
+		at, err := c.t.attach(ctx, c.r)
+		if err != nil {
+			c.r.SetFault(session.FaultBackend)
+			return c.unattached(err)
+		}
+		c.at = at
+	}
+	o, grant, err := c.open(ctx)
+	if err != nil {
+		c.at.drop()
+		return err
+	}
+	defer c.letBreaksGo(o.state)
+	if err := c.t.session.add(o); err != nil {
+		o.closeAtBackend(c.d.tell(&core.Close{Open: o.state}).Delete)
+		return err
+	}
+	c.answer(o, &grant)
+	return nil
+}
+
+// maxTries bounds how often a CREATE begins again because its name went to another file meanwhile.
+const maxTries = 8
+
+// open does steps 2 to 4. While it waits, and until the reply, breaks of what it is granted are held.
+func (c *creation) open(ctx context.Context) (*open, core.Result, error) {
+	id := c.d.state.NewOpenID()
+	c.holdBreaks(id)
+	var err error
+	for range maxTries {
+		if err = c.begin(ctx); err != nil {
+			break
+		}
+		if err = c.look(ctx); err != nil {
+			c.d.tell(&core.End{Req: c.req, Name: c.base})
+			break
+		}
+		r := c.arbitrate(ctx, id)
+		if r.Status != ntstatus.Success {
+			c.discard(true)
+			if err = c.refusedFirst(r.Status); r.Retry {
+				continue
+			}
+			c.unmake(ctx)
+			break
+		}
+		if err = c.settle(ctx); err != nil {
+			c.d.tell(&core.Close{Open: id, Abandon: true})
+			break
+		}
+		return c.opened(id, &r), r, nil
+	}
+	c.letBreaksGo(id)
+	return nil, core.Result{}, err
+}
+
+// opened makes the open.
+func (c *creation) opened(id core.OpenID, r *core.Result) *open {
+	return &open{
+		fid: c.found.fid, at: c.at, tree: c.t, name: c.name, access: c.asked.DesiredAccess,
+		directory: c.found.directory(), born: time.Now(), state: id, hint: r.Hint, arbitrated: true, granted: c.found.granted,
+		deleteOnClose: c.asked.CreateOptions&smb2.FileDeleteOnClose != 0,
+	}
+}
+
+// plan makes of the client's request the one that the backend may see.
+func (c *creation) plan(m *smb2.CreateRequest) error {
+	if !c.t.present() {
 		return ntstatus.NetworkNameDeleted
 	}
 	if m.CreateOptions&smb2.FileOpenByFileID != 0 {
 		return ntstatus.NotSupported // the name is an id then. Samba: the same (4.17)
 	}
-	if t.pipes && !knownPipe(m.Name) {
+	if c.t.pipes && !knownPipe(m.Name) {
 		return ntstatus.ObjectNameNotFound
 	}
-	name, err := createName(m.Name, r.Header.Flags&smb2.FlagDFS != 0)
+	name, err := createName(m.Name, c.r.Header.Flags&smb2.FlagDFS != 0)
 	if err != nil {
 		return err
 	}
-	if !t.pipes {
+	if err := c.leaseOf(m); err != nil {
+		return err
+	}
+	if !c.t.pipes {
 		if c.answered, err = answeredContexts(m.CreateContexts); err != nil {
 			return err
 		}
@@ -87,71 +161,47 @@ func (c *creation) plan(r *session.Request, t *tree, m *smb2.CreateRequest) erro
 		return err
 	}
 	m.Name, c.name = name, name
-	m.RequestedOplockLevel = smb2.OplockLevelNone
-	if t.readOnly {
+	if c.t.readOnly {
 		return c.planReadOnly(m)
 	}
 	return nil
 }
 
-// created takes the backend's answer to CREATE.
-func created(p *op, h *smb2.Header, reply *transport.Frame, err error) {
-	c, at := p.create, p.at
-	if err != nil {
-		p.lost(err)
-		at.drop()
-		return
-	}
-	if h.Status.IsError() || !h.Status.IsSuccess() {
-		if c.readOnly != nil {
-			p.req.Fail(c.readOnly(h.Status, false))
-		} else {
-			p.passError(h, reply)
-		}
-		at.drop()
-		return
-	}
-	var m smb2.CreateResponse
-	if err := m.Decode(reply.Bytes()); err != nil {
-		p.broken(err)
-		at.drop()
-		return
-	}
-	t := treeOf(p.req)
-	o := &open{
-		fid: backend.FileIDOf(m.FileID), at: at, tree: t, name: c.name, access: c.access,
-		directory: m.FileAttributes&smb2.FileAttributeDirectory != 0, born: time.Now(),
-	}
-	if c.readOnly != nil {
-		if st := c.readOnly(h.Status, true); st != ntstatus.Success {
-			p.req.Fail(st)
-			closeAtBackend(at, o.fid)
-			return
-		}
-	}
-	if err := t.session.add(o); err != nil {
-		p.req.FailErr(err)
-		closeAtBackend(at, o.fid)
-		return
-	}
-	p.answer(o, &m, h.Status, reply)
+// unattached logs why the share cannot be used, and is what the client is told.
+func (c *creation) unattached(err error) error {
+	c.r.Connection.Log().Warn("share cannot be used", "share", c.t.share.Name, "backend", c.t.share.Backend, "err", err)
+	return connectError(err)
 }
 
-// answer ends a CREATE that has succeeded: the backend's reply with our FileId, no oplock
-// whatever it says, and no context but those of the table. The frame is rewritten in place
-// unless a context has to go.
-func (p *op) answer(o *open, m *smb2.CreateResponse, st ntstatus.Status, reply *transport.Frame) {
-	p.req.SetFileID(o.id)
-	changed := replyContexts(m, o.tree.readOnly) || len(p.create.answered) > 0
-	if !changed && m.OplockLevel == smb2.OplockLevelNone {
-		o.putClientID(reply.Bytes(), createResponseFileID)
-		p.req.ReplyFrame(st, reply)
-		return
+// answer is the reply: the backend's view of the file, and our FileId and grant.
+func (c *creation) answer(o *open, grant *core.Result) {
+	m := &c.found.reply
+	replyContexts(m, c.t.readOnly)
+	if !c.wantsID {
+		m.CreateContexts = without(m.CreateContexts, smb2.CreateQueryOnDiskID)
 	}
-	m.FileID, m.OplockLevel = o.id, smb2.OplockLevelNone
-	m.CreateContexts = append(m.CreateContexts, p.create.answered...)
-	p.req.Reply(st, m)
+	m.FileID, m.OplockLevel = o.id, grant.Oplock
+	if grant.Oplock == smb2.OplockLevelLease {
+		m.CreateContexts = append(m.CreateContexts, leaseContext(&grant.Lease))
+	}
+	m.CreateContexts = append(m.CreateContexts, c.answered...)
+	c.r.SetFileID(o.id)
+	c.r.Reply(ntstatus.Success, m)
 }
 
-// createResponseFileID is the offset of FileId in the CREATE response, [MS-SMB2] 2.2.14.
-const createResponseFileID = smb2.HeaderSize + 64
+// without drops the contexts of a name.
+func without(list []smb2.CreateContext, name string) []smb2.CreateContext {
+	kept := list[:0]
+	for _, x := range list {
+		if string(x.Name) != name {
+			kept = append(kept, x)
+		}
+	}
+	return kept
+}
+
+// backendReply is a reply of a CREATE that stays good.
+func backendReply(reply *transport.Frame) (m smb2.CreateResponse, fid backend.FileID, err error) {
+	err = m.Decode(append([]byte(nil), reply.Bytes()...))
+	return m, backend.FileIDOf(m.FileID), err
+}

@@ -1,6 +1,7 @@
 package demux
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -9,26 +10,31 @@ import (
 	"sync/atomic"
 
 	"smbproxy/session"
+	"smbproxy/statedb"
 )
 
 // Demux relays what clients ask of shares to the backends that serve them. It is session's
 // Upper and owns the table of commands.
 type Demux struct {
-	routes  atomic.Pointer[routes]
-	log     *slog.Logger
-	table   [19]session.Command
-	lastID  atomic.Uint64 // of FileIds given out
-	nodeTag uint64        // high bits of a FileId's persistent half
+	routes atomic.Pointer[routes]
+	log    *slog.Logger
+	table  [19]session.Command
+	state  statedb.DB
+	sink   *Sink
 
 	full sync.Map // of *rate.Sometimes by backend: see diskFull
 
-	mu       sync.Mutex // guards sessions
-	sessions map[*clientSession]struct{}
+	mu       sync.Mutex                // guards sessions
+	sessions map[uint64]*clientSession // by SessionId
 }
 
 // New makes a Demux for a configuration, or reports all its faults.
 func New(cfg Config) (*Demux, error) {
-	d := &Demux{log: cfg.Log, nodeTag: uint64(cfg.Node) << 48, sessions: map[*clientSession]struct{}{}}
+	if cfg.State == nil || cfg.Sink == nil {
+		return nil, errors.New("demux needs the state of open files and its sink")
+	}
+	d := &Demux{log: cfg.Log, state: cfg.State, sink: cfg.Sink, sessions: map[uint64]*clientSession{}}
+	d.sink.demux = d
 	if d.log == nil {
 		d.log = slog.Default()
 	}
@@ -42,7 +48,7 @@ func New(cfg Config) (*Demux, error) {
 // Table is what session executes.
 func (d *Demux) Table() *[19]session.Command { return &d.table }
 
-// Reconfigure takes new shares and backends; Node and Log stay as New had them. A bad
+// Reconfigure takes new shares and backends; State, Sink and Log stay as New had them. A bad
 // configuration changes nothing. Trees that are connected keep their policy; those of a share
 // that is gone can open nothing more.
 func (d *Demux) Reconfigure(cfg Config) error {
@@ -57,7 +63,7 @@ func (d *Demux) Reconfigure(cfg Config) error {
 func (d *Demux) SessionClosed(s *session.Session) {
 	d.mu.Lock()
 	cs, ok := s.Upper.(*clientSession)
-	delete(d.sessions, cs)
+	delete(d.sessions, s.ID)
 	d.mu.Unlock()
 	if ok {
 		cs.closeAll()
@@ -79,5 +85,12 @@ func (d *Demux) ConnectionClosed(*session.Connection) {}
 func (d *Demux) clientSessions() []*clientSession {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return slices.Collect(maps.Keys(d.sessions))
+	return slices.Collect(maps.Values(d.sessions))
+}
+
+// clientSession finds a session that has connected to a share, nil if there is none of that id.
+func (d *Demux) clientSession(id uint64) *clientSession {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.sessions[id]
 }

@@ -8,8 +8,8 @@
 //	    -> reply looked at, its FileIds rewritten -> Request.ReplyFrame -> client
 //
 // No goroutine and no copy of a payload on that way; an op is pooled. What must wait for more
-// than one answer (TREE_CONNECT, a lost backend's reconnection, a server-side copy whose
-// source is elsewhere) runs by Request.Go.
+// than one answer (TREE_CONNECT, CREATE, rename, deletion, a lost backend's reconnection, a server-side
+// copy whose source is elsewhere) runs by Request.Go.
 //
 // # What is what
 //
@@ -23,7 +23,7 @@
 // # Where to change what
 //
 //	which command needs what            commands.go
-//	a command                           its file
+//	a command                           its file; CREATE: create.go, create_backend.go, create_state.go
 //	an FSCTL, an information class      fsctl.go, query_info.go, set_info.go: allow-lists
 //	FileIds                             idmap.go, the only place where both kinds meet
 //	names                               names.go
@@ -31,11 +31,12 @@
 //
 // # Who decides
 //
-// Share modes and byte-range locks are what the one backend of a share enforces; oplocks,
-// leases and durable handles are not granted. A read-only share is enforced here (read_only.go):
+// Share modes, oplocks, leases, byte-range locks and delete-pending are statedb's: backends open
+// every file with full sharing and without oplock, and only learn of a deletion (close.go). What
+// statedb wants of a client comes in by sink.go. A read-only share is enforced here (read_only.go):
 // no request that could change something leaves for the backend.
 //
 // # Locks
 //
-// Demux.mu > tree.mu > clientSession.mu > open.mu; none is held over a call to session or backend.
+// Demux.mu > tree.mu > clientSession.mu > open.mu; Sink.mu alone; none is held over a call to session, backend or statedb.
 package demux

@@ -49,7 +49,7 @@ func init() {
 		smb2.FsctlGetCompression:        {run: relayFsctl},
 		smb2.FsctlSetCompression:        {run: relayFsctl, readOnly: ntstatus.AccessDenied},
 		smb2.FsctlSetSparse:             {run: relayFsctl, readOnly: ntstatus.MediaWriteProtected},
-		smb2.FsctlSetZeroData:           {run: relayFsctl, readOnly: ntstatus.AccessDenied},
+		smb2.FsctlSetZeroData:           {run: setZeroData, readOnly: ntstatus.AccessDenied},
 		smb2.FsctlQueryAllocatedRanges:  {run: relayFsctl},
 		smb2.FsctlFindFilesBySid:        {run: relayFsctl},
 		smb2.FsctlIsVolumeDirty:         {run: relayFsctl},

@@ -17,6 +17,7 @@ func duplicateExtents(d *Demux, r *session.Request, target *open, m *smb2.IoctlR
 		relay(r, target, ioctlPayload(m), passFsctl)
 		return
 	}
+	target.written()
 	source := target.tree.session.find(smb2.RawFileID(m.Input, 0))
 	switch {
 	case source == nil:

@@ -10,6 +10,7 @@ import (
 	"smbproxy/internal/ntstatus"
 	"smbproxy/internal/smb2"
 	"smbproxy/session"
+	"smbproxy/statedb/core"
 )
 
 // This file is the only one where the FileIds of clients (smb2.FileID) and those of backends
@@ -20,6 +21,7 @@ import (
 // backend. Everything but what mu guards is fixed when it is made.
 type open struct {
 	id        smb2.FileID    // as the client knows it
+	state     core.OpenID    // as the state of open files knows it, if arbitrated
 	fid       backend.FileID // as the backend knows it
 	at        *attachment    // through which it was opened; one reference is ours
 	tree      *tree
@@ -27,6 +29,11 @@ type open struct {
 	access    smb2.AccessMask // as asked for
 	born      time.Time
 	sequence  channelSequence
+
+	arbitrated    bool            // pipes are not
+	hint          *core.Hint      // of locks and caching on the file; nil unless arbitrated
+	granted       smb2.AccessMask // GrantedAccess, if arbitrated
+	deleteOnClose bool            // FILE_DELETE_ON_CLOSE was asked for
 
 	mu        sync.Mutex // guards what follows
 	name      string     // normalised; a rename through this open changes it
@@ -40,8 +47,8 @@ func (o *open) Name() string {
 	return o.name
 }
 
-// rename notes the new name.
-func (o *open) rename(name string) {
+// setName notes the new name.
+func (o *open) setName(name string) {
 	o.mu.Lock()
 	o.name = name
 	o.mu.Unlock()
@@ -76,17 +83,16 @@ func (d *Demux) sessionOf(s *session.Session) *clientSession {
 		if s.Closed() {
 			cs.closed = true
 		} else {
-			d.sessions[cs] = struct{}{}
+			d.sessions[s.ID] = cs
 		}
 	}
 	return cs
 }
 
-// add gives an open its id and enters it; the error is the status to answer where its tree or
+// add gives an open its FileId and enters it; the error is the status to answer where its tree or
 // session has gone meanwhile. The caller then closes it at the backend.
 func (cs *clientSession) add(o *open) error {
-	n := cs.demux.lastID.Add(1)
-	o.id = smb2.FileID{Persistent: cs.demux.nodeTag | n&(1<<48-1), Volatile: n}
+	o.id = fileID(o.state)
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	switch {
@@ -95,7 +101,7 @@ func (cs *clientSession) add(o *open) error {
 	case o.tree.closed:
 		return ntstatus.NetworkNameDeleted
 	}
-	cs.opens[n] = o
+	cs.opens[o.id.Volatile] = o
 	return nil
 }
 
@@ -155,7 +161,7 @@ func (cs *clientSession) closeAll() {
 	clear(cs.opens)
 	cs.mu.Unlock()
 	for _, o := range rest {
-		closeAtBackend(o.at, o.fid)
+		o.abandon()
 	}
 }
 

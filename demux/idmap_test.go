@@ -8,6 +8,7 @@ import (
 	"smbproxy/demux/backend"
 	"smbproxy/internal/ntstatus"
 	"smbproxy/internal/smb2"
+	"smbproxy/statedb/core"
 )
 
 // newTestSession makes a clientSession with one tree and nothing behind it.
@@ -17,7 +18,7 @@ func newTestSession(d *Demux) (*clientSession, *tree) {
 }
 
 func TestIDsAreOfOneSession(t *testing.T) {
-	d := &Demux{nodeTag: 7 << 48}
+	d := &Demux{}
 	a, treeA := newTestSession(d)
 	b, treeB := newTestSession(d)
 	seen := map[smb2.FileID]bool{}
@@ -27,11 +28,11 @@ func TestIDsAreOfOneSession(t *testing.T) {
 		if i%2 == 1 {
 			cs, tr = b, treeB
 		}
-		o := &open{tree: tr, fid: backend.FileIDOf(smb2.FileID{Persistent: 1, Volatile: 1})}
+		o := &open{tree: tr, state: core.OpenID(7<<52 + i + 1), fid: backend.FileIDOf(smb2.FileID{Persistent: 1, Volatile: 1})}
 		if err := cs.add(o); err != nil {
 			t.Fatal(err)
 		}
-		if seen[o.id] || o.id.Volatile == 0 || o.id.Persistent>>48 != 7 {
+		if seen[o.id] || o.id.Volatile == 0 || o.id.Persistent>>52 != 7 {
 			t.Fatalf("id %x given out twice, or without its node", o.id)
 		}
 		seen[o.id] = true
@@ -77,7 +78,7 @@ func TestRemoveOnce(t *testing.T) {
 func TestClosedTreeOpensNothing(t *testing.T) {
 	cs, tr := newTestSession(&Demux{})
 	other := &tree{demux: tr.demux, session: cs}
-	mine, theirs := &open{tree: tr}, &open{tree: other}
+	mine, theirs := &open{tree: tr, state: 1}, &open{tree: other, state: 2}
 	if err := errors.Join(cs.add(mine), cs.add(theirs)); err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +115,7 @@ func TestResumeKeys(t *testing.T) {
 	d := &Demux{}
 	a, treeA := newTestSession(d)
 	b, _ := newTestSession(d)
-	o, other := &open{tree: treeA}, &open{tree: treeA}
+	o, other := &open{tree: treeA, state: 1}, &open{tree: treeA, state: 2}
 	if err := errors.Join(a.add(o), a.add(other)); err != nil {
 		t.Fatal(err)
 	}
@@ -156,11 +157,11 @@ func TestResumeKeys(t *testing.T) {
 func TestFull(t *testing.T) {
 	cs, tr := newTestSession(&Demux{})
 	var last *open
-	for range maxOpens {
+	for i := range maxOpens {
 		if cs.full() {
 			t.Fatalf("full with %d opens", len(cs.opens))
 		}
-		last = &open{tree: tr}
+		last = &open{tree: tr, state: core.OpenID(i + 1)}
 		if err := cs.add(last); err != nil {
 			t.Fatal(err)
 		}

@@ -19,8 +19,7 @@ type op struct {
 	open   *open  // nil: none
 	limit  uint32 // bytes of payload that the reply may carry
 	finish finisher
-	create *creation // of CREATE
-	target string    // of a rename: the new name
+	create *creation // of CREATE of a pipe
 
 	counted *open             // in whose channel sequence the request counts; nil: none
 	token   core.ChannelToken // of it
@@ -47,7 +46,7 @@ func pooledOp(r *session.Request) *op {
 // opOf takes the request's op, as new but for its open's count of requests.
 func opOf(r *session.Request) *op {
 	p := pooledOp(r)
-	p.req, p.at, p.open, p.limit, p.finish, p.create, p.target = r, nil, nil, 0, nil, nil, ""
+	p.req, p.at, p.open, p.limit, p.finish, p.create = r, nil, nil, 0, nil, nil
 	return p
 }
 

@@ -1,6 +1,7 @@
 package demux
 
 import (
+	"smbproxy/internal/ntstatus"
 	"smbproxy/internal/smb2"
 	"smbproxy/session"
 )
@@ -18,6 +19,10 @@ func read(r *session.Request) {
 	}
 	if o.tree.pipes {
 		relayWaiting(r, o, m.Length, pass)
+		return
+	}
+	if st := o.checkIO(m.Offset, uint64(m.Length), false); st != ntstatus.Success {
+		r.Fail(st)
 		return
 	}
 	relay(r, o, m.Length, pass)

@@ -21,6 +21,7 @@ import (
 	"smbproxy/internal/smb2"
 	"smbproxy/session"
 	"smbproxy/session/auth"
+	"smbproxy/statedb"
 )
 
 // rig is clients' side, demux and backends in this process, and real smbd behind it.
@@ -58,6 +59,7 @@ func newRig(t testing.TB, opt rigOptions) *rig {
 		Shares: []Share{
 			{Name: "share", Backend: "b1"},
 			{Name: "other", Backend: "b1"},
+			{Name: "written", Backend: "b1", BackendShare: "share", OtherWriters: true},
 			{Name: "readonly", Backend: "b1", BackendShare: "share", Policy: acl.Policy{ReadOnly: true}},
 			{Name: "sealed", Backend: "b1", BackendShare: "share", Encrypt: EncryptionRequired},
 			{Name: "private", Backend: "b1", BackendShare: "share", Policy: acl.Policy{ValidUsers: mustUsers(t, "user1", "+project")}},
@@ -71,6 +73,13 @@ func newRig(t testing.TB, opt rigOptions) *rig {
 		opt.demux(&r.config)
 	}
 	var err error
+	r.config.Sink = &Sink{}
+	state, err := statedb.New(t.Context(), statedb.Config{Node: 7, Sink: r.config.Sink, Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, state.Run)
+	r.config.State = state
 	if r.demux, err = New(r.config); err != nil {
 		t.Fatal(err)
 	}
@@ -248,18 +257,15 @@ func (c *client) treeConnect(share string) ntstatus.Status {
 	return m.Header.Status
 }
 
-// All the access that a test needs, and full sharing.
-const (
-	allAccess = smb2.AccessMask(0x001F01FF)
-	shareAll  = smb2.FileShareRead | smb2.FileShareWrite | smb2.FileShareDelete
-)
+// allAccess is all the access that a test needs.
+const allAccess = smb2.AccessMask(0x001F01FF)
 
 // create opens or makes a file.
 func (c *client) create(name string, access smb2.AccessMask, d smb2.CreateDisposition, o smb2.CreateOptions) (smb2.CreateResponse, ntstatus.Status) {
 	c.t.Helper()
 	st, msg := c.call(smb2.CommandCreate, &smb2.CreateRequest{
 		ImpersonationLevel: smb2.ImpersonationImpersonation, DesiredAccess: access, ShareAccess: shareAll,
-		CreateDisposition: d, CreateOptions: o, Name: name, RequestedOplockLevel: smb2.OplockLevelBatch,
+		CreateDisposition: d, CreateOptions: o, Name: name, RequestedOplockLevel: smb2.OplockLevelNone,
 	})
 	var m smb2.CreateResponse
 	if st == ntstatus.Success {

@@ -1,12 +1,13 @@
 package demux
 
 import (
+	"context"
 	"strings"
 
 	"smbproxy/internal/ntstatus"
 	"smbproxy/internal/smb2"
-	"smbproxy/internal/transport"
 	"smbproxy/session"
+	"smbproxy/statedb/core"
 )
 
 // setRename serves FileRenameInformation ([MS-FSCC] 2.4.42.2): the new name is normalised like
@@ -31,22 +32,50 @@ func setRename(r *session.Request, o *open, m *smb2.SetInfoRequest) {
 	}
 	info.FileName = name
 	m.Buffer = info.Append(nil)
-	p := opOf(r)
-	p.open, p.at = o, o.at
-	p.target = name
 	if path == "" {
 		base, _ := splitStream(o.Name())
-		p.target = base + stream
+		name = base + stream
 	}
-	p.sendSetInfo(m, renamed)
+	if !o.arbitrated || o.granted&smb2.Delete == 0 {
+		p := opOf(r)
+		p.open, p.at = o, o.at
+		p.sendSetInfo(m, pass) // the backend has a status for it
+		return
+	}
+	q := *m
+	r.Go(func(ctx context.Context) { o.rename(ctx, r, &q, name, info.ReplaceIfExists) })
 }
 
-// renamed notes the new name of the open.
-func renamed(p *op, h *smb2.Header, reply *transport.Frame, err error) {
-	if err == nil && h.Status == ntstatus.Success {
-		p.open.rename(p.target)
+// rename asks the state, which may have to wait for others to give up their handles, then the
+// backend ([MS-FSA] 2.1.5.15.11). The names stay out of use until both know.
+func (o *open) rename(ctx context.Context, r *session.Request, m *smb2.SetInfoRequest, name string, over bool) {
+	d := o.tree.demux
+	path, stream := splitStream(name)
+	from, _ := splitStream(o.Name())
+	q := &core.Rename{
+		Req: d.state.NewRequestID(), Open: o.state, To: core.Name{Volume: o.tree.volume(), Path: foldName(path)}, Over: over,
+		Stream: foldStream(stream),
 	}
-	pass(p, h, reply, err)
+	res := d.await(ctx, r, q)
+	if res.Status != ntstatus.Success {
+		r.Fail(res.Status)
+		return
+	}
+	m.FileID = o.fid.Wire()
+	h, reply, err := ask(ctx, r, o.at, newRequest(smb2.CommandSetInfo, m, 32+len(m.Buffer)), smb2.CreditCharge(len(m.Buffer)))
+	err = decodeDone(h, reply, err, &smb2.SetInfoResponse{})
+	if err == nil {
+		o.setName(name)
+	}
+	d.tell(&core.Renamed{
+		Req: q.Req, Open: o.state, From: res.From, To: q.To, OK: err == nil, Directory: o.directory,
+		FromDisplay: from, ToDisplay: path, Stream: q.Stream,
+	})
+	if err != nil {
+		r.FailErr(err)
+		return
+	}
+	r.Reply(ntstatus.Success, &smb2.SetInfoResponse{})
 }
 
 // isStream says whether the open is of a named stream rather than of the file's data.

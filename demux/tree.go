@@ -130,7 +130,7 @@ func (t *tree) attach(ctx context.Context, r *session.Request) (*attachment, err
 // back to its pool.
 func (t *tree) close() {
 	for _, o := range t.session.takeTree(t) {
-		closeAtBackend(o.at, o.fid)
+		o.abandon()
 	}
 	t.mu.Lock()
 	a := t.at

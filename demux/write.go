@@ -25,5 +25,26 @@ func write(r *session.Request) {
 		relayWaiting(r, o, uint32(len(m.Data)), pass)
 		return
 	}
+	if st := o.checkIO(m.Offset, uint64(len(m.Data)), true); st != ntstatus.Success {
+		r.Fail(st)
+		return
+	}
+	o.written()
 	relay(r, o, uint32(len(m.Data)), pass)
+}
+
+// checkIO says whether a byte-range lock stands against reading or writing a range ([MS-FSA] 2.1.4.10). It costs
+// nothing where the file has no locks.
+func (o *open) checkIO(offset, length uint64, write bool) ntstatus.Status {
+	if !o.arbitrated {
+		return ntstatus.Success
+	}
+	return o.tree.demux.state.CheckIO(o.state, o.hint, offset, length, write)
+}
+
+// written tells the state that data or size of a file are about to change: what others cache of it is broken.
+func (o *open) written() {
+	if o.arbitrated {
+		o.tree.demux.state.Written(o.state, o.hint)
+	}
 }

@@ -106,6 +106,7 @@ type Share struct {
 	Browseable   bool
 	ReadOnly     bool
 	GuestOK      bool
+	OtherWriters bool
 	ValidUsers   []string
 	InvalidUsers []string
 	HostsAllow   []string

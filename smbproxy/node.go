@@ -18,6 +18,7 @@ import (
 	"smbproxy/internal/smbconf"
 	"smbproxy/session"
 	"smbproxy/session/auth"
+	"smbproxy/statedb"
 )
 
 // node is a running smbproxy: the configuration in force and all that was made from it.
@@ -33,6 +34,7 @@ type node struct {
 	pools     *poolSet
 	gate      *hostGate
 	listeners *listeners
+	state     *statedb.Owner
 	demux     *demux.Demux
 	sessions  *session.Server
 	draining  atomic.Bool
@@ -71,6 +73,11 @@ func newNode(life context.Context, configFile string, cfg *Config, logs *logging
 		return nil, err
 	}
 	shares, err := demuxConfig(cfg, change.pools(), n.log)
+	if err == nil {
+		shares.Sink = &demux.Sink{}
+		n.state, err = statedb.New(life, statedb.Config{Node: 1, Sink: shares.Sink, Log: n.log})
+		shares.State = n.state
+	}
 	if err == nil {
 		n.demux, err = demux.New(shares)
 	}
@@ -222,6 +229,7 @@ func (n *node) run(life, stop context.Context, endLife context.CancelFunc, ready
 	n.listeners = &listeners{gate: n.gate, log: n.log, open: map[string]net.Listener{}, serve: func(ln net.Listener) {
 		group.Go(func() error { return n.serveListener(ctx, ln) })
 	}}
+	group.Go(func() error { return n.state.Run(life) })
 	if err := n.listen(life, background, group, &cfg.Global); err != nil {
 		endLife()
 		return errors.Join(err, group.Wait())

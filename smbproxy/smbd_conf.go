@@ -95,8 +95,8 @@ func smbdGlobal(cfg *Config, b *Backend, paths smbdPaths) ([]smbdGroup, error) {
 			{"max open files", fmt.Sprint(b.MaxOpenFiles)}, {"deadtime", "0"}}},
 		{"No caching by whoever opens a file here, no handle that outlives its connection, one connection per lane: that state belongs to smbproxy, which takes the place of CTDB.", []smbdLine{
 			{"clustering", "no"}, {"oplocks", "no"}, {"level2 oplocks", "no"}, {"kernel oplocks", "no"}, {"smb2 leases", "no"}, {"durable handles", "no"}, {"server multi channel support", "no"}}},
-		{"Share modes and byte-range locks of a share are enforced by its one backend: smbd keeps them in its own database, checks locks on every read and write, and does not ask the kernel.", []smbdLine{
-			{"kernel share modes", "no"}, {"posix locking", "no"}, {"locking", "yes"}, {"strict locking", "yes"}, {"change notify", "yes"}, {"kernel change notify", "yes"}}},
+		{"Share modes and byte-range locks are smbproxy's too: it opens every file here with full sharing, and nothing asks for a lock.", []smbdLine{
+			{"kernel share modes", "no"}, {"posix locking", "no"}, {"locking", "no"}, {"strict locking", "no"}, {"change notify", "yes"}, {"kernel change notify", "yes"}}},
 		{"FLUSH and write-through reach the disk. Without this line smbd answers them and does nothing.", []smbdLine{{"strict sync", "yes"}}},
 		{"Windows' attributes, ACLs and streams live in extended attributes, not in mode bits. Links that leave a share are not followed.", []smbdLine{
 			{"vfs objects", strings.Join(b.VFSObjects, " ")}, {"ea support", "yes"}, {"store dos attributes", "yes"},

@@ -99,6 +99,7 @@ func sessionConfig(cfg *Config, guid [16]byte, a auth.Authenticator, observe ses
 		Ciphers:                  wireNames(g.EncryptionAlgorithms, cipherByName),
 		MultiChannel:             g.MultiChannel,
 		Credits:                  g.MaxCredits,
+		Capabilities:             smb2.GlobalCapLeasing,
 		MaxTransactSize:          uint32(g.MaxTransact),
 		MaxReadSize:              uint32(g.MaxRead),
 		MaxWriteSize:             uint32(g.MaxWrite),
@@ -139,7 +140,7 @@ func demuxConfig(cfg *Config, pools map[string]*backend.Pool, log *slog.Logger) 
 		faults = append(faults, errs[:]...)
 		out.Shares = append(out.Shares, demux.Share{
 			Name: s.Name, Backend: s.Backend, BackendShare: s.BackendShare, Comment: s.Comment,
-			Browseable: s.Browseable, GuestOK: s.GuestOK, Encrypt: shareEncryptionByName[s.Encryption], Policy: policy,
+			Browseable: s.Browseable, GuestOK: s.GuestOK, OtherWriters: s.OtherWriters, Encrypt: shareEncryptionByName[s.Encryption], Policy: policy,
 		})
 	}
 	return out, errors.Join(faults...)

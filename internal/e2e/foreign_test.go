@@ -135,7 +135,7 @@ func TestForeignNmap(t *testing.T) {
 	host, _, _ := net.SplitHostPort(c.Proxy.Addr())
 	out := client(t, nil, "/usr/bin/nmap", "-n", "-Pn", "-sT", "-p445", "--script", "smb-protocols,smb2-security-mode,smb2-capabilities,smb2-time", host)
 	for _, want := range []string{
-		"dialects: \n|     202\n|     210\n|     300\n|     302\n|_    311\n", "210: \n|     Multi-credit operations",
+		"dialects: \n|     202\n|     210\n|     300\n|     302\n|_    311\n", "210: \n|     Leasing\n|     Multi-credit operations",
 		"Message signing enabled and required", "smb2-time", fmt.Sprintf("date: %d-", time.Now().UTC().Year()),
 	} {
 		if !strings.Contains(out, want) {

@@ -22,6 +22,7 @@ import (
 	"smbproxy/internal/rawsmb"
 	"smbproxy/session"
 	"smbproxy/session/auth"
+	"smbproxy/statedb"
 )
 
 // patience is how long a test waits for what must come; the machine may be busy.
@@ -115,7 +116,12 @@ func newStack(t testing.TB, edit func(*session.Config)) *stack {
 		}}, log)
 	must(t, err)
 	run(t, pool.Run)
+	sink := &demux.Sink{}
+	state, err := statedb.New(t.Context(), statedb.Config{Node: 1, Sink: sink, Log: log})
+	must(t, err)
+	run(t, state.Run)
 	d, err := demux.New(demux.Config{
+		State: state, Sink: sink,
 		Shares:   []demux.Share{{Name: "share", Backend: "store"}, {Name: "other", Backend: "store"}},
 		Backends: map[string]*backend.Pool{"store": pool}, PipeBackend: "store", Log: log,
 	})

@@ -28,6 +28,7 @@ type store struct {
 
 // file is one user's file.
 type file struct {
+	id        uint64
 	name      string
 	data      []byte
 	directory bool
@@ -174,7 +175,8 @@ func (s *store) create(r *session.Request) {
 	key := s.key(r, m.Name)
 	f, action := s.files[key], smb2.CreateAction(smb2.FileOpened)
 	if f == nil {
-		f, action = &file{name: m.Name, directory: m.Name == "" || m.CreateOptions&smb2.FileDirectoryFile != 0}, smb2.FileCreated
+		s.last++
+		f, action = &file{id: s.last, name: m.Name, directory: m.Name == "" || m.CreateOptions&smb2.FileDirectoryFile != 0}, smb2.FileCreated
 		if len(s.files) < 10_000 {
 			s.files[key] = f
 		}
@@ -189,7 +191,9 @@ func (s *store) create(r *session.Request) {
 		attributes = smb2.FileAttributeDirectory
 	}
 	r.SetFileID(id)
-	r.Reply(ntstatus.Success, &smb2.CreateResponse{FileID: id, CreateAction: action, FileAttributes: attributes, EndofFile: uint64(size)})
+	disk := smb2.QueryOnDiskIDResponse{DiskFileID: f.id, VolumeID: 1}
+	r.Reply(ntstatus.Success, &smb2.CreateResponse{FileID: id, CreateAction: action, FileAttributes: attributes, EndofFile: uint64(size),
+		CreateContexts: []smb2.CreateContext{{Name: []byte(smb2.CreateQueryOnDiskID), Data: disk.Append(nil)}}})
 }
 
 func (s *store) closeFile(r *session.Request, _ *handle) {

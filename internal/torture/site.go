@@ -87,7 +87,7 @@ func proxyOptions(s *Site) lab.ClusterOptions {
 		opt.BackendLines = append(opt.BackendLines, "smbd:"+o)
 	}
 	for _, sh := range shares {
-		share := lab.Share{Name: sh.name, Path: filepath.Join(s.Root, sh.dir)}
+		share := lab.Share{Name: sh.name, Path: filepath.Join(s.Root, sh.dir), Lines: []string{"other writers = no"}}
 		if sh.encrypt {
 			share.Lines = append(share.Lines, "server smb encrypt = required")
 		}

@@ -52,7 +52,7 @@ func (c *Rename) try(s *State, now Instant, w *waiter) Result {
 		to.held, to.rename = c.Req, true
 		to.fly(1)
 	}
-	return Result{}
+	return Result{From: from.name}
 }
 
 // parkTidy waits at a node and forgets the target's node if nothing else uses it.

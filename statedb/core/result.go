@@ -28,6 +28,7 @@ type Result struct {
 	// backend, then say Unlinked.
 	Delete *Deletion
 
+	From    Name      // Rename: the name that it takes away, for Renamed
 	Info    *OpenInfo // Query
 	Changes []Change  // Notify: what happened since the last one
 	Level   smb2.OplockLevel

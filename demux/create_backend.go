@@ -1,0 +1,284 @@
+package demux
+
+import (
+	"context"
+	"slices"
+
+	"smbproxy/demux/backend"
+	"smbproxy/internal/ntstatus"
+	"smbproxy/internal/smb2"
+	"smbproxy/session"
+)
+
+// look is what step 2 of CREATE has found: the file, opened harmlessly.
+type look struct {
+	fid     backend.FileID
+	reply   smb2.CreateResponse // of the CREATE that did it, its slices our own
+	disk    smb2.QueryOnDiskIDResponse
+	granted smb2.AccessMask // GrantedAccess, [MS-SMB2] 3.3.1.10
+	created bool
+	// destroys: the file existed and its data are still to be destroyed.
+	destroys bool
+	// widened: the handle has a right that the client did not ask for.
+	widened bool
+}
+
+func (l *look) directory() bool { return l.reply.FileAttributes&smb2.FileAttributeDirectory != 0 }
+
+// shareAll is how files are opened at backends: the share modes are statedb's.
+const shareAll = smb2.FileShareRead | smb2.FileShareWrite | smb2.FileShareDelete
+
+// destructive says whether a disposition destroys a file that exists.
+func destructive(d smb2.CreateDisposition) bool {
+	return d == smb2.FileSupersede || d == smb2.FileOverwrite || d == smb2.FileOverwriteIf
+}
+
+// harmless is the disposition that opens what d would destroy.
+func harmless(d smb2.CreateDisposition) smb2.CreateDisposition {
+	switch d {
+	case smb2.FileOverwrite:
+		return smb2.FileOpen
+	case smb2.FileSupersede, smb2.FileOverwriteIf:
+		return smb2.FileOpenIf
+	default:
+		return d
+	}
+}
+
+// look is step 2: the client's access, full sharing, nothing destroyed, and the file's identity. Where
+// data would be destroyed the right to write them is asked for too, so that nobody's caching is
+// broken for what cannot succeed.
+func (c *creation) look(ctx context.Context) error {
+	q := c.asked
+	q.RequestedOplockLevel = smb2.OplockLevelNone
+	q.ShareAccess |= shareAll
+	if c.mayDelete() {
+		q.CreateOptions &^= smb2.FileDeleteOnClose
+	}
+	c.found = look{}
+	if destructive(q.CreateDisposition) {
+		if q.CreateOptions&smb2.FileDirectoryFile != 0 {
+			return ntstatus.InvalidParameter // Samba: open_directory (4.17)
+		}
+		q.CreateDisposition = harmless(q.CreateDisposition)
+		const writes = smb2.FileWriteData | smb2.GenericWrite | smb2.GenericAll
+		if q.DesiredAccess&writes == 0 {
+			q.DesiredAccess |= smb2.FileWriteData
+			c.found.widened = true
+		}
+	}
+	if !c.wantsID {
+		q.CreateContexts = append(q.CreateContexts[:len(q.CreateContexts):len(q.CreateContexts)],
+			smb2.CreateContext{Name: []byte(smb2.CreateQueryOnDiskID)})
+	}
+	st, err := c.create(ctx, &q)
+	if c.readOnly != nil && err == nil {
+		if err := c.readOnly(st, st == ntstatus.Success); err != ntstatus.Success {
+			c.discard(st == ntstatus.Success)
+			return err
+		}
+	}
+	if err != nil || st != ntstatus.Success {
+		return orStatus(err, st)
+	}
+	if !c.mayDelete() {
+		c.discard(true)
+		return ntstatus.InvalidParameter
+	}
+	if err := c.learn(ctx); err != nil {
+		c.discard(true)
+		return err
+	}
+	return nil
+}
+
+// mayDelete is false where a file shall be deleted on close by a handle that cannot. The backend is sent that
+// as it is, to refuse it in its own order of checks.
+//
+// Samba: STATUS_INVALID_PARAMETER when the path is there (4.17).
+func (c *creation) mayDelete() bool {
+	const deletes = smb2.Delete | smb2.GenericAll | smb2.MaximumAllowed
+	return c.readOnly != nil || c.asked.CreateOptions&smb2.FileDeleteOnClose == 0 || c.asked.DesiredAccess&deletes != 0
+}
+
+// create sends a CREATE and takes its reply in.
+func (c *creation) create(ctx context.Context, q *smb2.CreateRequest) (ntstatus.Status, error) {
+	h, reply, err := ask(ctx, c.r, c.at, newRequest(smb2.CommandCreate, q, 256), 1)
+	if err != nil {
+		c.r.SetFault(session.FaultBackend)
+		return 0, err
+	}
+	defer reply.Release()
+	if h.Status == ntstatus.DiskFull {
+		c.d.diskFull(c.t.share)
+	}
+	if h.Status != ntstatus.Success {
+		return h.Status, nil
+	}
+	if c.found.reply, c.found.fid, err = backendReply(reply); err != nil {
+		c.r.SetFault(session.FaultBackend)
+		c.r.Connection.Log().Error("malformed reply of a backend", "command", "CREATE", "err", err)
+		return 0, ntstatus.UnexpectedNetworkError
+	}
+	return h.Status, nil
+}
+
+// learn takes the identity from the reply, and what the client has been granted.
+func (c *creation) learn(ctx context.Context) error {
+	f := &c.found
+	i := slices.IndexFunc(f.reply.CreateContexts, func(x smb2.CreateContext) bool { return string(x.Name) == smb2.CreateQueryOnDiskID })
+	if i < 0 || f.disk.Decode(f.reply.CreateContexts[i].Data) != nil {
+		c.r.SetFault(session.FaultBackend)
+		c.r.Connection.Log().Error("a backend does not say which file it has opened", "share", c.t.share.Name, "backend", c.t.share.Backend)
+		return ntstatus.UnexpectedNetworkError
+	}
+	f.created = f.reply.CreateAction == smb2.FileCreated
+	f.destroys = destructive(c.asked.CreateDisposition) && !f.created
+	if f.destroys {
+		if st := c.mayDestroy(); st != ntstatus.Success {
+			return st
+		}
+	}
+	f.granted = specific(c.asked.DesiredAccess)
+	if f.granted&smb2.MaximumAllowed == 0 {
+		return nil
+	}
+	h, reply, err := ask(ctx, c.r, c.at, newRequest(smb2.CommandQueryInfo, &smb2.QueryInfoRequest{
+		InfoType: smb2.InfoFile, FileInfoClass: smb2.FileAccessInformation, OutputBufferLength: 4, FileID: f.fid.Wire(),
+	}, 64), 1)
+	var m smb2.QueryInfoResponse
+	if err := decodeDone(h, reply, err, &m); err != nil {
+		return err
+	}
+	var info smb2.FileAccessInfo
+	if err := info.Decode(m.OutputBuffer); err != nil {
+		return ntstatus.UnexpectedNetworkError
+	}
+	f.granted = info.AccessFlags
+	return nil
+}
+
+// mayDestroy is what smbd checks before it destroys data, beyond access: system files stay so. It has the same rule
+// for hidden ones, but not for those that are hidden by their names ("hide files"), which cannot be told from here:
+// in step 4 the backend decides; see refusedFirst.
+//
+// Samba: open_match_attributes, and open_directory for the disposition (4.17).
+func (c *creation) mayDestroy() ntstatus.Status {
+	if c.found.directory() {
+		return ntstatus.InvalidParameter
+	}
+	if c.asked.CreateDisposition != smb2.FileSupersede && c.found.reply.FileAttributes&^c.asked.FileAttributes&smb2.FileAttributeSystem != 0 {
+		return ntstatus.AccessDenied
+	}
+	return ntstatus.Success
+}
+
+// refusedFirst is the status for a CREATE that the state has refused with st: the backend, had it been asked, would
+// have found first that a hidden file shall not stay hidden.
+//
+// Samba: open_match_attributes comes before share modes (4.17).
+func (c *creation) refusedFirst(st ntstatus.Status) ntstatus.Status {
+	hides := c.found.reply.FileAttributes&^c.asked.FileAttributes&smb2.FileAttributeHidden != 0
+	if st == ntstatus.SharingViolation && c.found.destroys && hides && c.asked.CreateDisposition != smb2.FileSupersede {
+		return ntstatus.AccessDenied
+	}
+	return st
+}
+
+// settle is step 4, after the grant: data are destroyed now, and the handle is left with no more rights
+// than were asked for; what smbd checks where a file shall be deleted on close is asked of it.
+// An error leaves nothing open.
+func (c *creation) settle(ctx context.Context) error {
+	f := &c.found
+	if f.destroys || f.widened {
+		first, action := f.fid, f.reply.CreateAction
+		q := c.asked
+		q.RequestedOplockLevel = smb2.OplockLevelNone
+		q.ShareAccess |= shareAll
+		q.CreateOptions &^= smb2.FileDeleteOnClose
+		if !f.destroys {
+			q.CreateDisposition = smb2.FileOpen
+		}
+		st, err := c.create(ctx, &q)
+		c.at.refs.Add(1)
+		closeAtBackend(c.at, first)
+		if err != nil || st != ntstatus.Success {
+			return orStatus(err, st)
+		}
+		if !f.destroys {
+			f.reply.CreateAction = action
+		}
+	}
+	if c.asked.CreateOptions&smb2.FileDeleteOnClose != 0 && !f.directory() {
+		return c.tryDelete(ctx)
+	}
+	return nil
+}
+
+// tryDelete asks the backend whether the handle may delete its file: it is made delete-pending and
+// not so again. Directories are not asked: that they are not empty matters at CLOSE only.
+//
+// Samba: can_set_delete_on_close at open (4.17).
+func (c *creation) tryDelete(ctx context.Context) error {
+	for _, on := range [...]bool{true, false} {
+		h, reply, err := ask(ctx, c.r, c.at, newRequest(smb2.CommandSetInfo, setDisposition(c.found.fid, on), 64), 1)
+		if err := decodeDone(h, reply, err, &smb2.SetInfoResponse{}); err != nil {
+			c.discard(true)
+			c.unmake(ctx)
+			return err
+		}
+	}
+	return nil
+}
+
+// unmake deletes the file that this CREATE has made and that nobody shall have. It is opened once more,
+// since the client's own handle need not have the rights, and read-only attributes go first.
+func (c *creation) unmake(ctx context.Context) {
+	if !c.found.created {
+		return
+	}
+	q := smb2.CreateRequest{
+		ImpersonationLevel: c.asked.ImpersonationLevel, DesiredAccess: smb2.Delete | smb2.FileWriteAttributes,
+		ShareAccess: shareAll, CreateDisposition: smb2.FileOpen, CreateOptions: smb2.FileOpenReparsePoint, Name: c.name,
+	}
+	st, err := c.create(ctx, &q)
+	if err != nil || st != ntstatus.Success {
+		c.r.Connection.Log().Warn("a refused CREATE leaves the file that it has made", "share", c.t.share.Name, "err", orStatus(err, st))
+		return
+	}
+	basic := smb2.FileBasicInfo{FileAttributes: smb2.FileAttributeNormal}
+	for _, m := range [...]*smb2.SetInfoRequest{
+		{InfoType: smb2.InfoFile, FileInfoClass: smb2.FileBasicInformation, FileID: c.found.fid.Wire(), Buffer: basic.Append(nil)},
+		setDisposition(c.found.fid, true),
+	} {
+		h, reply, err := ask(ctx, c.r, c.at, newRequest(smb2.CommandSetInfo, m, 96), 1)
+		if err := decodeDone(h, reply, err, &smb2.SetInfoResponse{}); err != nil {
+			c.r.Connection.Log().Warn("a refused CREATE leaves the file that it has made", "share", c.t.share.Name, "err", err)
+		}
+	}
+	c.discard(true)
+}
+
+// setDisposition is a SET_INFO of FileDispositionInformation.
+func setDisposition(fid backend.FileID, on bool) *smb2.SetInfoRequest {
+	return &smb2.SetInfoRequest{
+		InfoType: smb2.InfoFile, FileInfoClass: smb2.FileDispositionInformation, FileID: fid.Wire(),
+		Buffer: (&smb2.FileDispositionInfo{DeletePending: on}).Append(nil),
+	}
+}
+
+// discard closes what step 2 has opened.
+func (c *creation) discard(opened bool) {
+	if opened {
+		c.at.refs.Add(1)
+		closeAtBackend(c.at, c.found.fid)
+	}
+}
+
+// orStatus is err, or st where there is none.
+func orStatus(err error, st ntstatus.Status) error {
+	if err != nil {
+		return err
+	}
+	return st
+}

@@ -1,0 +1,44 @@
+package demux
+
+import (
+	"context"
+
+	"smbproxy/internal/ntstatus"
+	"smbproxy/internal/smb2"
+	"smbproxy/session"
+	"smbproxy/statedb/core"
+)
+
+// setDeletePending serves FileDispositionInformation ([MS-FSA] 2.1.5.15.3). The state is asked first,
+// which may have to wait for others to give up their handles; whether the file can be deleted is the
+// backend's to say, and if not, it is not delete-pending after all.
+func setDeletePending(r *session.Request, o *open, m *smb2.SetInfoRequest) {
+	var info smb2.FileDispositionInfo
+	if !o.arbitrated || o.granted&smb2.Delete == 0 || info.Decode(m.Buffer) != nil {
+		relay(r, o, uint32(len(m.Buffer)), pass) // the backend has a status for it
+		return
+	}
+	d := o.tree.demux
+	r.Go(func(ctx context.Context) {
+		res := d.await(ctx, r, &core.SetDisposition{Req: d.state.NewRequestID(), Open: o.state, Delete: info.DeletePending})
+		if res.Status != ntstatus.Success {
+			r.Fail(res.Status)
+			return
+		}
+		h, reply, err := ask(ctx, r, o.at, newRequest(smb2.CommandSetInfo, setDisposition(o.fid, info.DeletePending), 64), 1)
+		if err := decodeDone(h, reply, err, &smb2.SetInfoResponse{}); err != nil {
+			if info.DeletePending {
+				d.tell(&core.SetDisposition{Req: d.state.NewRequestID(), Open: o.state})
+			}
+			r.FailErr(err)
+			return
+		}
+		r.Reply(ntstatus.Success, &smb2.SetInfoResponse{})
+	})
+}
+
+// setSize serves the classes that change a file's size: what others cache of it is broken.
+func setSize(r *session.Request, o *open, m *smb2.SetInfoRequest) {
+	o.written()
+	relay(r, o, uint32(len(m.Buffer)), pass)
+}

@@ -1,0 +1,124 @@
+package demux
+
+import (
+	"context"
+	"sync"
+
+	"smbproxy/internal/smb2"
+	"smbproxy/statedb/core"
+)
+
+// Sink is what the state of open files calls when it wants something of a client or a backend
+// (statedb.Sink). It is made before the state and Demux, which both need it; until New has tied it
+// to a Demux there is no open that could be spoken of.
+//
+// A break must not overtake the reply that the client learns the FileId or the lease's state from:
+// while such a reply is on its way the key of the open or lease is held, and so are its breaks.
+type Sink struct {
+	demux *Demux
+
+	mu   sync.Mutex // guards held
+	held map[any]*heldBreaks
+}
+
+// heldBreaks are the breaks of one core.OpenID or core.LeaseID, oldest first.
+type heldBreaks struct {
+	holds  int
+	breaks []func()
+}
+
+// hold keeps the breaks of key back until release has been called as often.
+func (s *Sink) hold(key any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.held == nil {
+		s.held = map[any]*heldBreaks{}
+	}
+	h := s.held[key]
+	if h == nil {
+		h = &heldBreaks{}
+		s.held[key] = h
+	}
+	h.holds++
+}
+
+// release sends what has come meanwhile.
+func (s *Sink) release(key any) {
+	s.mu.Lock()
+	h := s.held[key]
+	var list []func()
+	if h.holds--; h.holds == 0 {
+		list = h.breaks
+		delete(s.held, key)
+	}
+	s.mu.Unlock()
+	for _, send := range list {
+		send()
+	}
+}
+
+// send sends a break, now or when its key is released.
+func (s *Sink) send(key any, send func()) {
+	s.mu.Lock()
+	if h := s.held[key]; h != nil {
+		h.breaks = append(h.breaks, send)
+		s.mu.Unlock()
+		return
+	}
+	s.mu.Unlock()
+	send()
+}
+
+// BreakOplock sends an oplock break notification ([MS-SMB2] 3.3.4.6).
+func (s *Sink) BreakOplock(b core.BreakOplock) {
+	s.send(b.Open, func() {
+		cs := s.demux.clientSession(uint64(b.Session))
+		if cs == nil {
+			return
+		}
+		id := fileID(b.Open)
+		sealed := false
+		if o := cs.find(id); o != nil {
+			sealed = o.tree.connect.EncryptData
+		}
+		cs.session.Notify(smb2.CommandOplockBreak, &smb2.OplockBreakNotification{OplockLevel: b.To, FileID: id}, sealed)
+	})
+}
+
+// BreakLease sends a lease break notification ([MS-SMB2] 3.3.4.7).
+func (s *Sink) BreakLease(b core.BreakLease) {
+	s.send(b.Lease, func() {
+		cs := s.demux.clientSession(uint64(b.Session))
+		if cs == nil {
+			return
+		}
+		m := &smb2.LeaseBreakNotification{
+			NewEpoch: b.Epoch, LeaseKey: b.Lease.Key, CurrentLeaseState: b.Current, NewLeaseState: b.New,
+		}
+		if b.Ack {
+			m.Flags = smb2.LeaseFlagBreakAckRequired
+		}
+		cs.session.Notify(smb2.CommandOplockBreak, m, false)
+	})
+}
+
+// Closed closes at the backend what the state has closed by itself.
+func (s *Sink) Closed(c core.Closed) {
+	cs := s.demux.clientSession(uint64(c.Session))
+	if cs == nil {
+		return
+	}
+	if o := cs.find(fileID(c.Open)); o != nil && cs.remove(o) {
+		o.closeAtBackend(c.Delete)
+	}
+}
+
+// fileID is the FileId of an open: both halves are its number.
+func fileID(id core.OpenID) smb2.FileID {
+	return smb2.FileID{Persistent: uint64(id), Volatile: uint64(id)}
+}
+
+// tell gives the state a command that never waits.
+func (d *Demux) tell(c core.Command) core.Result {
+	return d.state.Do(context.Background(), c, func(core.Result) {})
+}
