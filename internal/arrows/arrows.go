@@ -34,7 +34,7 @@ var allowed = map[string][]string{
 	"internal/torture":       {"internal/lab", "internal/rawsmb", "internal/smb2", "internal/ntstatus", "internal/smbconf"},
 	"internal/e2e":           {"internal/lab", "internal/rawsmb", "internal/smb2", "internal/ntstatus"},
 	"internal/oracle":        {"internal/lab", "internal/rawsmb", "internal/smb2", "internal/ntstatus"},
-	"internal/hostile":       {"demux", "demux/backend", "session", "session/auth", "internal/lab", "internal/rawsmb", "crypto", "internal/smb2", "internal/ntstatus"},
+	"internal/hostile":       {"demux", "demux/backend", "session", "session/auth", "statedb", "internal/golden", "internal/lab", "internal/rawsmb", "internal/transport", "crypto", "internal/smb2", "internal/ntstatus"},
 }
 
 // forTests are packages that only tests and other packages for tests may import.

@@ -3,14 +3,18 @@ package golden
 import (
 	"encoding/binary"
 	"path/filepath"
-	"runtime"
 	"slices"
+
+	"smbproxy/internal/lab"
 )
 
-// Dir is where the captures lie, whatever package's test asks.
+// Dir is where the captures lie, whatever package's test asks. Outside the source it is a directory that is not there.
 func Dir() string {
-	_, file, _, _ := runtime.Caller(0)
-	return filepath.Join(filepath.Dir(file), "..", "..", "testdata", "pcaps")
+	root, err := lab.ModuleRoot()
+	if err != nil {
+		root = err.Error()
+	}
+	return filepath.Join(root, "testdata", "pcaps")
 }
 
 // Captures are the paths of all captures, in order.

@@ -131,7 +131,8 @@ func recordOf(cmd smb2.Command, fix byte, body smb2.Body) []byte {
 	return record(recordMessage, append(head, body.Append(make([]byte, smb2.HeaderSize))[smb2.HeaderSize:]...))
 }
 
-// seeds are valid exchanges, some of what the tests of this package send, and the goldens of internal/smb2.
+// seeds are valid exchanges, some of what the tests of this package send, the goldens of internal/smb2, and the
+// captures of testdata/pcaps.
 func seeds(t testing.TB) [][]byte {
 	t.Helper()
 	barrier := record(recordBarrier, nil)
@@ -187,7 +188,7 @@ func seeds(t testing.TB) [][]byte {
 		add(modeSigned, record(recordHeader, msg), barrier)
 		add(modeSealed, record(recordHeader, msg), barrier)
 	}
-	return list
+	return append(list, captureSeeds(t)...)
 }
 
 // dump reads a file in the format of hexdump -C.
