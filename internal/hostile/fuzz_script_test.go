@@ -60,6 +60,7 @@ type script struct {
 	start   int    // of its last message
 	last    uint64
 	leaked  bool // a reply held another user's bytes
+	refused bool // the server has said in SMB1's form that no dialect fits, which is no SMB2 message
 }
 
 // connect makes the connection; false: the mode cannot be had.
@@ -80,6 +81,9 @@ func (p *script) connect(mode byte) {
 	p.file, p.dir = p.client.create("file", 0), p.client.create("dir", smb2.FileDirectoryFile)
 }
 
+// smb1Refusal begins the frame of an SMB1 NEGOTIATE response without a dialect ([MS-CIFS] 2.2.4.52.2).
+var smb1Refusal = []byte("\x00\x00\x00\x25" + smb2.ProtocolSMB1 + "r")
+
 // spy looks at what the server sends in plain.
 type spy struct {
 	net.Conn
@@ -93,6 +97,9 @@ func (s *spy) Read(b []byte) (int, error) {
 	s.tail = append(s.tail, b[:n]...)
 	if bytes.Contains(s.tail, []byte(s.script.foreign.text)) {
 		s.script.leaked = true
+	}
+	if bytes.Contains(s.tail, smb1Refusal) {
+		s.script.refused = true
 	}
 	if keep := len(s.script.foreign.text); len(s.tail) > keep {
 		s.tail = append(s.tail[:0], s.tail[len(s.tail)-keep:]...)
@@ -266,6 +273,9 @@ func (p *script) end() error {
 	}
 	err := p.conn.Err()
 	p.conn.Close()
+	if p.refused {
+		return nil
+	}
 	if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil
 	}
