@@ -140,9 +140,10 @@ func (c *creation) snapshot() uint64 {
 }
 
 // volume is the space of names that the tree's share is.
-func (t *tree) volume() uint64 {
-	return hashed(t.share.Backend+"\x00"+foldName(t.share.BackendShare), 0)
-}
+func (t *tree) volume() uint64 { return t.share.volume() }
+
+// volume is the space of names that the share is; shares of one backend share have the same.
+func (s *Share) volume() uint64 { return hashed(s.Backend+"\x00"+foldName(s.BackendShare), 0) }
 
 // hashed makes one number of a backend's word and a number of its.
 func hashed(word string, n uint64) uint64 {

@@ -6,18 +6,30 @@ import (
 	"time"
 
 	"smbproxy/internal/smb2"
+	"smbproxy/session"
+	"smbproxy/statedb/core"
 )
+
+// Session is one line of the admin's list of sessions that use shares.
+type Session struct {
+	session.SessionStatus
+	Opens int
+}
 
 // Open is one line of the admin's list of open files.
 type Open struct {
-	SessionID, FileID uint64
+	SessionID, FileID uint64 // SessionID 0: disconnected, a durable handle
 	TreeID            uint32
-	User              string // as the client authenticated
-	Share, Path       string // Path with `\`; empty: the share's root
-	Directory         bool
+	User              string // as the client authenticated; of a disconnected one as the backend knows him
+	Client            string // address of the connection that made the session
+	Share, Path       string // Path with `\`, `:` before a stream; empty: the share's root
+	Pipe, Directory   bool
 	Access            smb2.AccessMask // as asked for
+	Granted           smb2.AccessMask // GrantedAccess; Access where that is not known
+	ShareAccess       smb2.ShareAccess
 	Backend           string
-	Since             time.Time
+	Since             time.Time      // zero if disconnected
+	State             *core.OpenInfo // nil: the state of open files has nothing to do with it
 }
 
 // Tree is one line of the admin's list of tree connects.
@@ -25,30 +37,100 @@ type Tree struct {
 	SessionID   uint64
 	TreeID      uint32
 	User        string // as the client authenticated
+	Client      string // address of the connection that made the session
 	BackendUser string // as whom the backend sees him
 	Share       string
 	Backend     string
 	ReadOnly    bool
+	Encrypted   bool
 	Connected   bool // to the backend; false: lost, until the next CREATE
 	Opens       int
 	Since       time.Time
 }
 
-// Opens lists what clients have open, oldest first.
+// Sessions lists the sessions that have connected to a share, oldest first.
+func (d *Demux) Sessions() []Session {
+	var list []Session
+	for _, cs := range d.clientSessions() {
+		list = append(list, Session{cs.session.Status(), len(cs.list())})
+	}
+	slices.SortFunc(list, func(a, b Session) int { return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.ID, b.ID)) })
+	return list
+}
+
+// Opens lists what clients have open, durable handles without a client included, oldest first.
 func (d *Demux) Opens() []Open {
+	infos := map[core.OpenID]*core.OpenInfo{}
+	for _, i := range d.state.Opens() {
+		infos[i.Open] = &i
+	}
 	var list []Open
 	for _, cs := range d.clientSessions() {
-		user := cs.session.Identity().User
+		user, client := cs.session.Identity().User, cs.session.Address()
 		for _, o := range cs.list() {
-			list = append(list, Open{
-				SessionID: cs.session.ID, FileID: o.id.Volatile, TreeID: o.tree.connect.ID, User: user,
-				Share: o.tree.share.Name, Path: o.Name(), Directory: o.directory, Access: o.access,
-				Backend: o.tree.share.Backend, Since: o.born,
-			})
+			list = append(list, o.listed(user, client, infos[o.state]))
+			delete(infos, o.state)
 		}
+	}
+	for _, i := range infos {
+		if i.Session == 0 {
+			list = append(list, d.disconnected(i))
+		} // else its CREATE or CLOSE is on its way
 	}
 	slices.SortFunc(list, func(a, b Open) int { return cmp.Compare(a.FileID, b.FileID) })
 	return list
+}
+
+// listed describes an open of a session.
+func (o *open) listed(user, client string, i *core.OpenInfo) Open {
+	l := Open{
+		SessionID: o.tree.session.session.ID, FileID: o.id.Volatile, TreeID: o.tree.connect.ID, User: user, Client: client,
+		Share: o.tree.share.Name, Path: o.Name(), Pipe: o.tree.pipes, Directory: o.directory, Access: o.access, Granted: o.access,
+		Backend: o.tree.share.Backend, Since: o.born, State: i,
+	}
+	if o.arbitrated {
+		l.Granted = o.granted
+	}
+	if i != nil {
+		l.ShareAccess = i.Share
+		if path, stream := splitStream(l.Path); foldName(path) != i.Name.Path {
+			l.Path = i.Name.Path + stream // renamed by another handle
+		}
+	}
+	return l
+}
+
+// disconnected describes an open that has no session.
+func (d *Demux) disconnected(i *core.OpenInfo) Open {
+	l := Open{
+		FileID: uint64(i.Open), User: i.User, Path: i.Name.Path, Directory: i.Directory, Access: i.Access, Granted: i.Access,
+		ShareAccess: i.Share, State: i,
+	}
+	if i.Stream != "" {
+		l.Path += ":" + i.Stream
+	}
+	if s := d.routes.Load().named(i.Name.Volume); s != nil {
+		l.Share, l.Backend = s.Name, s.Backend
+	}
+	return l
+}
+
+// named finds the first share whose names are the volume's, nil if there is none.
+func (r *routes) named(volume uint64) *Share {
+	for i := range r.cfg.Shares {
+		if s := r.share(r.cfg.Shares[i].Name); s.volume() == volume {
+			return s
+		}
+	}
+	return nil
+}
+
+// ShareOf is the name of the first share that a volume of core.Name is, empty if there is none.
+func (d *Demux) ShareOf(volume uint64) string {
+	if s := d.routes.Load().named(volume); s != nil {
+		return s.Name
+	}
+	return ""
 }
 
 // Trees lists the tree connects, oldest first.
@@ -65,9 +147,9 @@ func (d *Demux) Trees() []Tree {
 				continue
 			}
 			list = append(list, Tree{
-				SessionID: cs.session.ID, TreeID: tc.ID, User: cs.session.Identity().User, BackendUser: t.backendUser(),
-				Share: t.share.Name, Backend: t.share.Backend, ReadOnly: t.readOnly, Connected: t.connected(),
-				Opens: opens[t], Since: t.born,
+				SessionID: cs.session.ID, TreeID: tc.ID, User: cs.session.Identity().User, Client: cs.session.Address(), BackendUser: t.backendUser(),
+				Share: t.share.Name, Backend: t.share.Backend, ReadOnly: t.readOnly, Encrypted: tc.EncryptData || cs.session.Encrypted(),
+				Connected: t.connected(), Opens: opens[t], Since: t.born,
 			})
 		}
 	}
@@ -82,4 +164,33 @@ func (t *tree) connected() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.at != nil && t.at.Alive()
+}
+
+// CloseSession ends a session as LOGOFF would, with all that it has open; false: no session with that
+// id has connected to a share.
+func (d *Demux) CloseSession(id uint64) bool {
+	cs := d.clientSession(id)
+	if cs == nil {
+		return false
+	}
+	cs.session.Close()
+	return true
+}
+
+// CloseOpen closes an open (Open.FileID) as its client's CLOSE would, which learns of it when it next
+// uses the FileId: FILE_CLOSED. False: there is none of that id, or its own CLOSE is on its way.
+//
+// Samba: smbd's close of a file for an admin (MSG_SMB_CLOSE_FILE) is the same (4.17).
+func (d *Demux) CloseOpen(id uint64) bool {
+	for _, cs := range d.clientSessions() {
+		if o := cs.find(smb2.FileID{Persistent: id, Volatile: id}); o != nil {
+			if !cs.remove(o) {
+				return false
+			}
+			o.abandon()
+			return true
+		}
+	}
+	r := d.tell(&core.Query{Open: core.OpenID(id)})
+	return r.Info != nil && r.Info.Session == 0 && d.tell(&core.ForceClose{Open: core.OpenID(id)}).Open != 0
 }

@@ -46,15 +46,15 @@ func (s *Server) Sessions() []SessionStatus {
 	var list []SessionStatus
 	for _, sess := range all {
 		if sess.authenticated() {
-			list = append(list, sess.status())
+			list = append(list, sess.Status())
 		}
 	}
 	slices.SortFunc(list, func(a, b SessionStatus) int { return a.Since.Compare(b.Since) })
 	return list
 }
 
-// status describes the session.
-func (s *Session) status() SessionStatus {
+// Status describes the session.
+func (s *Session) Status() SessionStatus {
 	id := s.Identity()
 	st := SessionStatus{
 		ID: s.ID, User: id.User, Domain: id.Domain, Guest: id.Guest, Anonymous: id.Anonymous, Client: s.address,
@@ -97,12 +97,15 @@ func (c *Connection) status() ConnectionStatus {
 	return st
 }
 
-// CloseSession ends a session on the admin's behalf; false: there is none of that id.
+// Close ends the session on the admin's behalf, as LOGOFF would ([MS-SMB2] 3.3.4.12).
+func (s *Session) Close() { s.server.closeSession(s) }
+
+// CloseSession is Session.Close by id; false: there is none of that id.
 func (s *Server) CloseSession(id uint64) bool {
 	sess := s.session(id)
 	if sess == nil {
 		return false
 	}
-	s.closeSession(sess)
+	sess.Close()
 	return true
 }

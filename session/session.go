@@ -78,6 +78,9 @@ func (s *Session) Identity() Identity {
 	return Identity{}
 }
 
+// Address is the client's address on the connection that made the session.
+func (s *Session) Address() string { return s.address }
+
 // ApplicationKey is Session.ApplicationKey, which named pipes use; nil for guest and anonymous.
 func (s *Session) ApplicationKey() []byte { return s.applicationKey }
 

@@ -29,6 +29,7 @@ type DB interface {
 	// NewRequestID and NewOpenID make ids; those of opens are never used again.
 	NewRequestID() core.RequestID
 	NewOpenID() core.OpenID
+	Lister
 }
 
 // Sink carries out what the state asks for. Calls come in order, one at a time, with no
