@@ -23,8 +23,9 @@ type beside struct {
 // there, lets name put it into q, sends q and closes it again. Blocks.
 func (d *Demux) withSourceBeside(ctx context.Context, r *session.Request, target, source *open, q *smb2.IoctlRequest, name func(*beside) error) {
 	p := opOf(r)
-	p.open, p.at, p.limit = target, target.at, ioctlPayload(q)
-	b, err := d.openBeside(ctx, target, source)
+	to := target.held()
+	p.open, p.at, p.limit = target, to.at, ioctlPayload(q)
+	b, err := d.openBeside(ctx, target, to, source)
 	if err != nil {
 		p.lost(err)
 		return
@@ -34,8 +35,8 @@ func (d *Demux) withSourceBeside(ctx context.Context, r *session.Request, target
 		p.lost(err)
 		return
 	}
-	q.FileID = target.fid.Wire()
-	h, reply, err := target.at.Do(ctx, smb2.CommandIoctl, q, smb2.CreditCharge(int(p.limit)))
+	q.FileID = to.fid.Wire()
+	h, reply, err := to.at.Do(ctx, smb2.CommandIoctl, q, smb2.CreditCharge(int(p.limit)))
 	if err != nil && reply == nil {
 		p.lost(err)
 		return
@@ -44,19 +45,15 @@ func (d *Demux) withSourceBeside(ctx context.Context, r *session.Request, target
 	passFsctl(p, &h, reply, nil)
 }
 
-// openBeside opens source for reading where target is, as the same user.
-func (d *Demux) openBeside(ctx context.Context, target, source *open) (*beside, error) {
-	routes := d.routes.Load()
-	pool := routes.pool(target.tree.share)
-	if pool == nil {
-		return nil, ntstatus.NetworkNameDeleted
-	}
+// openBeside opens source for reading where target is held, as the same user.
+func (d *Demux) openBeside(ctx context.Context, target *open, to *handle, source *open) (*beside, error) {
+	pool := to.at.pool
 	t, err := pool.Connect(ctx, target.tree.backendUser(), source.tree.share.BackendShare, affinity(target.tree.session.session))
 	if err != nil {
-		return nil, fmt.Errorf("share %q at backend %q: %w", source.tree.share.Name, target.tree.share.Backend, err)
+		return nil, fmt.Errorf("share %q at backend %q: %w", source.tree.share.Name, pool.Name(), err)
 	}
 	at := newAttachment(pool, t, 1)
-	if !at.besides(target.at) {
+	if !at.besides(to.at) {
 		at.drop()
 		return nil, errors.Join(errors.New("source and target of a copy are in different backend sessions"), ntstatus.NotSupported)
 	}

@@ -33,7 +33,8 @@ func closeFile(r *session.Request) {
 		return
 	}
 	r.Retain()
-	submit(o.at, smb2.CommandSetInfo, setDisposition(o.fid, true), func(h *smb2.Header, _ *transport.Frame, err error) {
+	h := o.held()
+	submit(h.at, smb2.CommandSetInfo, setDisposition(h.fid, true), func(h *smb2.Header, _ *transport.Frame, err error) {
 		relay(r, o, 0, closedBy(statusOf(h, err)))
 	})
 }
@@ -81,20 +82,21 @@ func (o *open) abandon() {
 // closeAtBackend closes the backend's handle of an open that the state has forgotten, and with it the
 // file that del says is to go.
 func (o *open) closeAtBackend(del *core.Deletion) {
+	held := o.held()
 	last := func(st ntstatus.Status) {
-		submit(o.at, smb2.CommandClose, &smb2.CloseRequest{FileID: o.fid.Wire()}, func(h *smb2.Header, _ *transport.Frame, err error) {
+		submit(held.at, smb2.CommandClose, &smb2.CloseRequest{FileID: held.fid.Wire()}, func(h *smb2.Header, _ *transport.Frame, err error) {
 			if st == ntstatus.Success {
 				st = statusOf(h, err)
 			}
 			o.tree.demux.unlinked(del, st)
-			o.at.drop()
+			held.at.drop()
 		})
 	}
 	if !o.deleteOnClose {
 		last(ntstatus.Success)
 		return
 	}
-	submit(o.at, smb2.CommandSetInfo, setDisposition(o.fid, true), func(h *smb2.Header, _ *transport.Frame, err error) {
+	submit(held.at, smb2.CommandSetInfo, setDisposition(held.fid, true), func(h *smb2.Header, _ *transport.Frame, err error) {
 		last(statusOf(h, err))
 	})
 }

@@ -111,7 +111,7 @@ func TestSharesCanGo(t *testing.T) {
 	c := r.connect(t, "user1", "share")
 	id := c.file("f", []byte("data"))
 	bad := r.config
-	bad.Shares = append(bad.Shares[:len(bad.Shares):len(bad.Shares)], Share{Name: "SHARE", Backend: "nowhere"})
+	bad.Shares = append(bad.Shares[:len(bad.Shares):len(bad.Shares)], Share{Name: "SHARE", Backends: []string{"nowhere"}})
 	if err := r.demux.Reconfigure(bad); err == nil || !strings.Contains(err.Error(), "taken") || !strings.Contains(err.Error(), "nowhere") {
 		t.Errorf("a bad configuration: %v", err)
 	}

@@ -37,15 +37,24 @@ type Config struct {
 
 // Share is one section of the configuration.
 type Share struct {
-	Name         string // as clients see it; compares without case
-	Backend      string // key of Config.Backends
-	BackendShare string // the share's name there; empty: Name
+	Name         string   // as clients see it; compares without case
+	Backends     []string // that serve its names, keys of Config.Backends; all export one tree
+	Routes       []Route  // subtrees with a home of their own
+	BackendShare string   // the share's name there; empty: Name
 	Comment      string
 	Browseable   bool
 	GuestOK      bool
 	Encrypt      Encryption
 	OtherWriters bool // files change behind us: clients cache nothing but reads
 	Policy       acl.Policy
+}
+
+// Route gives the subtree at Path (normalised, without case) a home of its own: its names are served
+// by these backends, the first that can. Backends that are not the share's do not share its file
+// system; Path is the same in theirs, and a rename across the border is STATUS_NOT_SAME_DEVICE.
+type Route struct {
+	Path     string
+	Backends []string
 }
 
 // Encryption is what a share wants, in the words of `server smb encrypt`.
@@ -86,8 +95,23 @@ func (cfg *Config) check() error {
 			fault("share %q: the name is taken", s.Name)
 		}
 		seen[key] = true
-		if _, ok := cfg.Backends[s.Backend]; !ok {
-			fault("share %q: no backend %q", s.Name, s.Backend)
+		if len(s.Backends) == 0 {
+			fault("share %q: no backend", s.Name)
+		}
+		for _, name := range s.Backends {
+			if _, ok := cfg.Backends[name]; !ok {
+				fault("share %q: no backend %q", s.Name, name)
+			}
+		}
+		for _, rt := range s.Routes {
+			if rt.Path == "" || len(rt.Backends) == 0 {
+				fault("share %q: a route needs a path and a backend", s.Name)
+			}
+			for _, name := range rt.Backends {
+				if _, ok := cfg.Backends[name]; !ok {
+					fault("share %q: route %q: no backend %q", s.Name, rt.Path, name)
+				}
+			}
 		}
 	}
 	return errors.Join(faults...)

@@ -68,14 +68,12 @@ func (c *creation) run(ctx context.Context) error {
 		return err
 	}
 	c.planState()
-	if c.at = c.t.attached(c.r.Session.Identity()); c.at == nil {
-		at, err := c.t.attach(ctx, c.r)
-		if err != nil {
-			c.r.SetFault(session.FaultBackend)
-			return c.unattached(err)
-		}
-		c.at = at
+	at, err := c.t.reach(ctx, c.r, c.base.Path)
+	if err != nil {
+		c.r.SetFault(session.FaultBackend)
+		return c.unattached(err)
 	}
+	c.at = at
 	o, grant, err := c.open(ctx)
 	if err != nil {
 		c.at.drop()
@@ -127,11 +125,13 @@ func (c *creation) open(ctx context.Context) (*open, core.Result, error) {
 
 // opened makes the open.
 func (c *creation) opened(id core.OpenID, r *core.Result) *open {
-	return &open{
-		fid: c.found.fid, at: c.at, tree: c.t, name: c.name, access: c.asked.DesiredAccess,
+	o := &open{
+		tree: c.t, name: c.name, access: c.asked.DesiredAccess,
 		directory: c.found.directory(), born: time.Now(), state: id, hint: r.Hint, arbitrated: true, granted: c.found.granted,
 		deleteOnClose: c.asked.CreateOptions&smb2.FileDeleteOnClose != 0,
 	}
+	o.names.Store(&handle{at: c.at, fid: c.found.fid})
+	return o
 }
 
 // plan makes of the client's request the one that the backend may see.
@@ -169,7 +169,7 @@ func (c *creation) plan(m *smb2.CreateRequest) error {
 
 // unattached logs why the share cannot be used, and is what the client is told.
 func (c *creation) unattached(err error) error {
-	c.r.Connection.Log().Warn("share cannot be used", "share", c.t.share.Name, "backend", c.t.share.Backend, "err", err)
+	c.r.Connection.Log().Warn("share cannot be used", "share", c.t.share.Name, "backends", c.t.share.Backends, "err", err)
 	return connectError(err)
 }
 

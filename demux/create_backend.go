@@ -2,7 +2,6 @@ package demux
 
 import (
 	"context"
-	"slices"
 
 	"smbproxy/demux/backend"
 	"smbproxy/internal/ntstatus"
@@ -15,6 +14,7 @@ type look struct {
 	fid     backend.FileID
 	reply   smb2.CreateResponse // of the CREATE that did it, its slices our own
 	disk    smb2.QueryOnDiskIDResponse
+	volume  uint64          // of our own: file_system.go
 	granted smb2.AccessMask // GrantedAccess, [MS-SMB2] 3.3.1.10
 	created bool
 	// destroys: the file existed and its data are still to be destroyed.
@@ -110,7 +110,7 @@ func (c *creation) create(ctx context.Context, q *smb2.CreateRequest) (ntstatus.
 	}
 	defer reply.Release()
 	if h.Status == ntstatus.DiskFull {
-		c.d.diskFull(c.t.share)
+		c.d.diskFull(c.at.pool, c.t.share)
 	}
 	if h.Status != ntstatus.Success {
 		return h.Status, nil
@@ -126,11 +126,15 @@ func (c *creation) create(ctx context.Context, q *smb2.CreateRequest) (ntstatus.
 // learn takes the identity from the reply, and what the client has been granted.
 func (c *creation) learn(ctx context.Context) error {
 	f := &c.found
-	i := slices.IndexFunc(f.reply.CreateContexts, func(x smb2.CreateContext) bool { return string(x.Name) == smb2.CreateQueryOnDiskID })
-	if i < 0 || f.disk.Decode(f.reply.CreateContexts[i].Data) != nil {
+	var ok bool
+	if f.disk, ok = onDiskID(&f.reply); !ok {
 		c.r.SetFault(session.FaultBackend)
-		c.r.Connection.Log().Error("a backend does not say which file it has opened", "share", c.t.share.Name, "backend", c.t.share.Backend)
+		c.r.Connection.Log().Error("a backend does not say which file it has opened", "share", c.t.share.Name, "backend", c.at.pool.Name())
 		return ntstatus.UnexpectedNetworkError
+	}
+	var err error
+	if f.volume, err = c.fileSystem(ctx, f.disk.VolumeID); err != nil {
+		return err
 	}
 	f.created = f.reply.CreateAction == smb2.FileCreated
 	f.destroys = destructive(c.asked.CreateDisposition) && !f.created

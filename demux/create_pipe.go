@@ -28,12 +28,14 @@ func (d *Demux) createPipe(r *session.Request, t *tree) {
 	f := newRequest(smb2.CommandCreate, &m, 256)
 	p := opOf(r)
 	p.create = c
-	if p.at = t.attached(r.Session.Identity()); p.at != nil {
-		p.send(f, 0, pipeCreated)
-		return
+	if pool := d.routes.Load().home(t.share, "", nil); pool != nil {
+		if p.at = t.attached(r.Session.Identity(), pool); p.at != nil {
+			p.send(f, 0, pipeCreated)
+			return
+		}
 	}
 	r.Go(func(ctx context.Context) {
-		if p.at, err = t.attach(ctx, r); err != nil {
+		if p.at, err = t.reach(ctx, r, ""); err != nil {
 			f.Release()
 			p.lost(c.unattached(err))
 			return
@@ -62,12 +64,14 @@ func pipeCreated(p *op, h *smb2.Header, reply *transport.Frame, err error) {
 		return
 	}
 	o := &open{
-		fid: backend.FileIDOf(m.FileID), at: at, tree: c.t, name: c.name, access: c.asked.DesiredAccess,
+		tree: c.t, name: c.name, access: c.asked.DesiredAccess,
 		born: time.Now(), state: c.d.state.NewOpenID(),
 	}
+	held := &handle{at: at, fid: backend.FileIDOf(m.FileID)}
+	o.names.Store(held)
 	if err := c.t.session.add(o); err != nil {
 		p.req.FailErr(err)
-		closeAtBackend(at, o.fid)
+		held.close()
 		return
 	}
 	p.req.SetFileID(o.id)

@@ -117,7 +117,7 @@ func (c *creation) arbitrate(ctx context.Context, id core.OpenID) core.Result {
 	q := &core.Open{
 		Req: c.req, ID: id, Session: core.SessionID(c.r.Session.ID), Client: c.r.Session.ClientGUID(),
 		User: c.t.backendUser(),
-		File: core.FileKey{Volume: hashed(c.t.share.Backend, f.disk.VolumeID), ID: f.disk.DiskFileID, Snapshot: c.snapshot()},
+		File: core.FileKey{Volume: f.volume, ID: f.disk.DiskFileID, Snapshot: c.snapshot()},
 		Name: c.base, Display: path, Stream: foldStream(stream), Directory: f.directory(), Held: true,
 		Access: f.granted, Share: c.asked.ShareAccess, Options: c.asked.CreateOptions,
 		Created: f.created, Overwrite: f.destroys, Oplock: c.oplock, Lease: c.lease,
@@ -143,7 +143,7 @@ func (c *creation) snapshot() uint64 {
 func (t *tree) volume() uint64 { return t.share.volume() }
 
 // volume is the space of names that the share is; shares of one backend share have the same.
-func (s *Share) volume() uint64 { return hashed(s.Backend+"\x00"+foldName(s.BackendShare), 0) }
+func (s *Share) volume() uint64 { return hashed(s.space(), 0) }
 
 // hashed makes one number of a backend's word and a number of its.
 func hashed(word string, n uint64) uint64 {

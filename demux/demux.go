@@ -22,7 +22,8 @@ type Demux struct {
 	state  statedb.DB
 	sink   *Sink
 
-	full sync.Map // of *rate.Sometimes by backend: see diskFull
+	volumes fileSystems
+	full    sync.Map // of *rate.Sometimes by backend: see diskFull
 
 	mu       sync.Mutex                // guards sessions
 	sessions map[uint64]*clientSession // by SessionId

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"smbproxy/demux/backend"
 )
 
 // diskFullEvery is how often a backend without space is logged: every client that writes is refused, and one line
@@ -11,9 +13,9 @@ import (
 const diskFullEvery = time.Minute
 
 // diskFull tells the administrator that a share's backend has no space left. Any goroutine may call it.
-func (d *Demux) diskFull(share *Share) {
-	first, _ := d.full.LoadOrStore(share.Backend, &rate.Sometimes{Interval: diskFullEvery})
+func (d *Demux) diskFull(pool *backend.Pool, share *Share) {
+	first, _ := d.full.LoadOrStore(pool.Name(), &rate.Sometimes{Interval: diskFullEvery})
 	first.(*rate.Sometimes).Do(func() {
-		d.log.Warn("backend has no space left: STATUS_DISK_FULL", "backend", share.Backend, "share", share.Name, "backend_share", share.BackendShare)
+		d.log.Warn("backend has no space left: STATUS_DISK_FULL", "backend", pool.Name(), "share", share.Name, "backend_share", share.BackendShare)
 	})
 }

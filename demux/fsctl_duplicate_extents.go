@@ -22,8 +22,8 @@ func duplicateExtents(d *Demux, r *session.Request, target *open, m *smb2.IoctlR
 	switch {
 	case source == nil:
 		clear(m.Input[:16])
-	case source.at.besides(target.at):
-		source.putBackendID(m.Input, 0)
+	case source.held().at.besides(target.held().at):
+		source.held().putID(m.Input, 0)
 	default:
 		q := *m
 		q.Input = append([]byte(nil), m.Input...)

@@ -39,7 +39,7 @@ func copychunk(d *Demux, r *session.Request, target *open, m *smb2.IoctlRequest)
 		return
 	}
 	target.written()
-	if source.at.besides(target.at) {
+	if source.held().at.besides(target.held().at) {
 		copy(m.Input, key[:])
 		relay(r, target, ioctlPayload(m), passFsctl)
 		return

@@ -4,9 +4,9 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"smbproxy/demux/backend"
 	"smbproxy/internal/ntstatus"
 	"smbproxy/internal/smb2"
 	"smbproxy/session"
@@ -18,12 +18,11 @@ import (
 // client can reach another's open, whatever it sends.
 
 // open is what a client has open ([MS-SMB2] 3.3.1.10, Open), and what stands for it at the
-// backend. Everything but what mu guards is fixed when it is made.
+// backend. Everything but names, which is set when it is made, and what mu guards is fixed.
 type open struct {
-	id        smb2.FileID    // as the client knows it
-	state     core.OpenID    // as the state of open files knows it, if arbitrated
-	fid       backend.FileID // as the backend knows it
-	at        *attachment    // through which it was opened; one reference is ours
+	id        smb2.FileID            // as the client knows it
+	state     core.OpenID            // as the state of open files knows it, if arbitrated
+	names     atomic.Pointer[handle] // as a backend knows it
 	tree      *tree
 	directory bool
 	access    smb2.AccessMask // as asked for
@@ -53,9 +52,6 @@ func (o *open) setName(name string) {
 	o.name = name
 	o.mu.Unlock()
 }
-
-// putBackendID writes the backend's id into a request on its way there.
-func (o *open) putBackendID(msg []byte, off int) { smb2.SetRawFileID(msg, off, o.fid.Wire()) }
 
 // putClientID writes the client's id into a reply on its way to the client.
 func (o *open) putClientID(msg []byte, off int) { smb2.SetRawFileID(msg, off, o.id) }

@@ -28,7 +28,7 @@ func TestIDsAreOfOneSession(t *testing.T) {
 		if i%2 == 1 {
 			cs, tr = b, treeB
 		}
-		o := &open{tree: tr, state: core.OpenID(7<<52 + i + 1), fid: backend.FileIDOf(smb2.FileID{Persistent: 1, Volatile: 1})}
+		o := &open{tree: tr, state: core.OpenID(7<<52 + i + 1)}
 		if err := cs.add(o); err != nil {
 			t.Fatal(err)
 		}
@@ -99,9 +99,10 @@ func TestClosedTreeOpensNothing(t *testing.T) {
 
 // TestIDsInMessages shows that each direction writes its own kind of id.
 func TestIDsInMessages(t *testing.T) {
-	o := &open{id: smb2.FileID{Persistent: 1, Volatile: 2}, fid: backend.FileIDOf(smb2.FileID{Persistent: 3, Volatile: 4})}
+	o := &open{id: smb2.FileID{Persistent: 1, Volatile: 2}}
+	h := &handle{fid: backend.FileIDOf(smb2.FileID{Persistent: 3, Volatile: 4})}
 	msg := make([]byte, 96)
-	o.putBackendID(msg, 80)
+	h.putID(msg, 80)
 	if got := smb2.RawFileID(msg, 80); got != (smb2.FileID{Persistent: 3, Volatile: 4}) {
 		t.Errorf("to the backend: %v", got)
 	}

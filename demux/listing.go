@@ -40,10 +40,10 @@ type Tree struct {
 	Client      string // address of the connection that made the session
 	BackendUser string // as whom the backend sees him
 	Share       string
-	Backend     string
+	Backends    []string // that it is connected to
 	ReadOnly    bool
 	Encrypted   bool
-	Connected   bool // to the backend; false: lost, until the next CREATE
+	Connected   bool // to one at least; false: lost, until the next CREATE
 	Opens       int
 	Since       time.Time
 }
@@ -86,7 +86,7 @@ func (o *open) listed(user, client string, i *core.OpenInfo) Open {
 	l := Open{
 		SessionID: o.tree.session.session.ID, FileID: o.id.Volatile, TreeID: o.tree.connect.ID, User: user, Client: client,
 		Share: o.tree.share.Name, Path: o.Name(), Pipe: o.tree.pipes, Directory: o.directory, Access: o.access, Granted: o.access,
-		Backend: o.tree.share.Backend, Since: o.born, State: i,
+		Backend: o.held().at.pool.Name(), Since: o.born, State: i,
 	}
 	if o.arbitrated {
 		l.Granted = o.granted
@@ -110,7 +110,7 @@ func (d *Demux) disconnected(i *core.OpenInfo) Open {
 		l.Path += ":" + i.Stream
 	}
 	if s := d.routes.Load().named(i.Name.Volume); s != nil {
-		l.Share, l.Backend = s.Name, s.Backend
+		l.Share = s.Name
 	}
 	return l
 }
@@ -148,7 +148,7 @@ func (d *Demux) Trees() []Tree {
 			}
 			list = append(list, Tree{
 				SessionID: cs.session.ID, TreeID: tc.ID, User: cs.session.Identity().User, Client: cs.session.Address(), BackendUser: t.backendUser(),
-				Share: t.share.Name, Backend: t.share.Backend, ReadOnly: t.readOnly, Encrypted: tc.EncryptData || cs.session.Encrypted(),
+				Share: t.share.Name, Backends: t.backends(), ReadOnly: t.readOnly, Encrypted: tc.EncryptData || cs.session.Encrypted(),
 				Connected: t.connected(), Opens: opens[t], Since: t.born,
 			})
 		}
@@ -159,12 +159,22 @@ func (d *Demux) Trees() []Tree {
 	return list
 }
 
-// connected says whether the backend's tree is still there.
-func (t *tree) connected() bool {
+// backends are the names of those that the tree has a living tree at.
+func (t *tree) backends() []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.at != nil && t.at.Alive()
+	var names []string
+	for p, a := range t.at {
+		if a.Alive() {
+			names = append(names, p.Name())
+		}
+	}
+	slices.Sort(names)
+	return names
 }
+
+// connected says whether a backend's tree is still there.
+func (t *tree) connected() bool { return len(t.backends()) > 0 }
 
 // CloseSession ends a session as LOGOFF would, with all that it has open; false: no session with that
 // id has connected to a share.

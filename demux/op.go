@@ -53,27 +53,32 @@ func opOf(r *session.Request) *op {
 // relay sends the client's own message to the backend, its FileId rewritten in place. payload is
 // what it costs in credits: the larger of what goes there and what may come back.
 func relay(r *session.Request, o *open, payload uint32, finish finisher) {
-	p := prepareRelay(r, o, payload, finish)
+	relayTo(r, o, o.held(), payload, finish)
+}
+
+// relayTo is relay to a handle of the open that need not be the one of its name.
+func relayTo(r *session.Request, o *open, h *handle, payload uint32, finish finisher) {
+	p := prepareRelay(r, o, h, payload, finish)
 	p.at.Submit(&p.call)
 }
 
 // relayWaiting is relay for what may wait at the backend for long: CANCEL reaches it before the
 // backend has said that it waits.
 func relayWaiting(r *session.Request, o *open, payload uint32, finish finisher) {
-	p := prepareRelay(r, o, payload, finish)
+	p := prepareRelay(r, o, o.held(), payload, finish)
 	r.OnCancel(p.cancelFunc)
 	p.at.Submit(&p.call)
 }
 
 // prepareRelay makes the op of relay. The frame may be borrowed: a lane that has to wait with it
 // detaches it.
-func prepareRelay(r *session.Request, o *open, payload uint32, finish finisher) *op {
+func prepareRelay(r *session.Request, o *open, h *handle, payload uint32, finish finisher) *op {
 	p := opOf(r)
-	p.open, p.at = o, o.at
+	p.open, p.at = o, h.at
 	f := r.Frame()
 	msg := f.Bytes()
 	scrub(msg)
-	o.putBackendID(msg, r.Command().FileIDOffset)
+	h.putID(msg, r.Command().FileIDOffset)
 	f.Retain() // Submit takes a reference over; the request releases its own
 	p.prepare(f, payload, finish)
 	return p

@@ -49,7 +49,7 @@ func (p *op) passError(h *smb2.Header, reply *transport.Frame) {
 		}
 	}
 	if st == ntstatus.DiskFull && p.open != nil {
-		p.open.tree.demux.diskFull(p.open.tree.share)
+		p.open.tree.demux.diskFull(p.at.pool, p.open.tree.share)
 	}
 	if st == ntstatus.BufferTooSmall || st == ntstatus.InfoLengthMismatch {
 		var e smb2.ErrorResponse

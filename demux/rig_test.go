@@ -57,15 +57,15 @@ func newRig(t testing.TB, opt rigOptions) *rig {
 	}
 	r.config = Config{
 		Shares: []Share{
-			{Name: "share", Backend: "b1"},
-			{Name: "other", Backend: "b1"},
-			{Name: "written", Backend: "b1", BackendShare: "share", OtherWriters: true},
-			{Name: "readonly", Backend: "b1", BackendShare: "share", Policy: acl.Policy{ReadOnly: true}},
-			{Name: "sealed", Backend: "b1", BackendShare: "share", Encrypt: EncryptionRequired},
-			{Name: "private", Backend: "b1", BackendShare: "share", Policy: acl.Policy{ValidUsers: mustUsers(t, "user1", "+project")}},
-			{Name: "far", Backend: "b1", BackendShare: "share", Policy: acl.Policy{HostsAllow: mustHosts(t, "192.0.2.1"), HostsDeny: mustHosts(t, "ALL")}},
-			{Name: "second", Backend: fmt.Sprintf("b%d", max(1, opt.backends)), BackendShare: "other"},
-			{Name: "gone", Backend: "b1", BackendShare: "nosuchshare"},
+			{Name: "share", Backends: []string{"b1"}},
+			{Name: "other", Backends: []string{"b1"}},
+			{Name: "written", Backends: []string{"b1"}, BackendShare: "share", OtherWriters: true},
+			{Name: "readonly", Backends: []string{"b1"}, BackendShare: "share", Policy: acl.Policy{ReadOnly: true}},
+			{Name: "sealed", Backends: []string{"b1"}, BackendShare: "share", Encrypt: EncryptionRequired},
+			{Name: "private", Backends: []string{"b1"}, BackendShare: "share", Policy: acl.Policy{ValidUsers: mustUsers(t, "user1", "+project")}},
+			{Name: "far", Backends: []string{"b1"}, BackendShare: "share", Policy: acl.Policy{HostsAllow: mustHosts(t, "192.0.2.1"), HostsDeny: mustHosts(t, "ALL")}},
+			{Name: "second", Backends: []string{fmt.Sprintf("b%d", max(1, opt.backends))}, BackendShare: "other"},
+			{Name: "gone", Backends: []string{"b1"}, BackendShare: "nosuchshare"},
 		},
 		Backends: r.pools, PipeBackend: "b1", Lookup: labLookup{r.lab}, Log: log,
 	}

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"smbproxy/acl"
-	"smbproxy/demux/backend"
 	"smbproxy/session"
 )
 
@@ -26,7 +25,7 @@ func newRoutes(cfg Config) *routes {
 		r.shares[strings.ToLower(s.Name)] = &s
 	}
 	if cfg.PipeBackend != "" {
-		r.shares[strings.ToLower(ipcShare)] = &Share{Name: ipcShare, Backend: cfg.PipeBackend, BackendShare: ipcShare, GuestOK: true}
+		r.shares[strings.ToLower(ipcShare)] = &Share{Name: ipcShare, Backends: []string{cfg.PipeBackend}, BackendShare: ipcShare, GuestOK: true}
 	}
 	if r.cfg.Lookup == nil {
 		r.cfg.Lookup = systemLookup{}
@@ -37,16 +36,8 @@ func newRoutes(cfg Config) *routes {
 // share finds a share by any spelling of its name, nil if there is none.
 func (r *routes) share(name string) *Share { return r.shares[strings.ToLower(name)] }
 
-// pool is the backend that serves a share's names. With one backend to a share it serves the
-// data as well.
-func (r *routes) pool(s *Share) *backend.Pool { return r.cfg.Backends[s.Backend] }
-
 // lookup answers the questions of the share's policy.
 func (r *routes) lookup() acl.Lookup { return r.cfg.Lookup }
-
-// seed makes affinities differ between processes, so that the same clients do not always share
-// the same lanes.
-var seed = maphash.MakeSeed()
 
 // affinity ties all trees of one client session to one lane of a backend: its handles then lie
 // in one backend session, which COPYCHUNK needs, and its requests keep their order.

@@ -25,7 +25,8 @@ func setDeletePending(r *session.Request, o *open, m *smb2.SetInfoRequest) {
 			r.Fail(res.Status)
 			return
 		}
-		h, reply, err := ask(ctx, r, o.at, newRequest(smb2.CommandSetInfo, setDisposition(o.fid, info.DeletePending), 64), 1)
+		held := o.held()
+		h, reply, err := ask(ctx, r, held.at, newRequest(smb2.CommandSetInfo, setDisposition(held.fid, info.DeletePending), 64), 1)
 		if err := decodeDone(h, reply, err, &smb2.SetInfoResponse{}); err != nil {
 			if info.DeletePending {
 				d.tell(&core.SetDisposition{Req: d.state.NewRequestID(), Open: o.state})

@@ -25,7 +25,9 @@ func setLink(r *session.Request, o *open, m *smb2.SetInfoRequest) {
 	}
 	info.FileName = name
 	m.Buffer = info.Append(nil)
-	p := opOf(r)
-	p.open, p.at = o, o.at
-	p.sendSetInfo(m, pass)
+	if o.tree.share.crosses(o.Name(), name) {
+		r.Fail(ntstatus.NotSameDevice)
+		return
+	}
+	sendSetInfo(r, o, m)
 }

@@ -37,9 +37,11 @@ func setRename(r *session.Request, o *open, m *smb2.SetInfoRequest) {
 		name = base + stream
 	}
 	if !o.arbitrated || o.granted&smb2.Delete == 0 {
-		p := opOf(r)
-		p.open, p.at = o, o.at
-		p.sendSetInfo(m, pass) // the backend has a status for it
+		sendSetInfo(r, o, m) // the backend has a status for it
+		return
+	}
+	if base, _ := splitStream(name); o.tree.share.crosses(o.Name(), base) {
+		r.Fail(ntstatus.NotSameDevice)
 		return
 	}
 	q := *m
@@ -61,8 +63,9 @@ func (o *open) rename(ctx context.Context, r *session.Request, m *smb2.SetInfoRe
 		r.Fail(res.Status)
 		return
 	}
-	m.FileID = o.fid.Wire()
-	h, reply, err := ask(ctx, r, o.at, newRequest(smb2.CommandSetInfo, m, 32+len(m.Buffer)), smb2.CreditCharge(len(m.Buffer)))
+	held := o.held()
+	m.FileID = held.fid.Wire()
+	h, reply, err := ask(ctx, r, held.at, newRequest(smb2.CommandSetInfo, m, 32+len(m.Buffer)), smb2.CreditCharge(len(m.Buffer)))
 	err = decodeDone(h, reply, err, &smb2.SetInfoResponse{})
 	if err == nil {
 		o.setName(name)
@@ -85,7 +88,9 @@ func (o *open) isStream() bool {
 }
 
 // sendSetInfo sends a SET_INFO that was rewritten.
-func (p *op) sendSetInfo(m *smb2.SetInfoRequest, finish finisher) {
-	m.FileID = p.open.fid.Wire()
-	p.send(newRequest(smb2.CommandSetInfo, m, 32+len(m.Buffer)), uint32(len(m.Buffer)), finish)
+func sendSetInfo(r *session.Request, o *open, m *smb2.SetInfoRequest) {
+	p, held := opOf(r), o.held()
+	p.open, p.at = o, held.at
+	m.FileID = held.fid.Wire()
+	p.send(newRequest(smb2.CommandSetInfo, m, 32+len(m.Buffer)), uint32(len(m.Buffer)), pass)
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,8 +15,8 @@ import (
 	"smbproxy/session"
 )
 
-// tree is the upper half of a tree connect: a share in use by a session, and the backend's
-// tree that stands behind it.
+// tree is the upper half of a tree connect: a share in use by a session, and the backends'
+// trees that stand behind it.
 type tree struct {
 	demux    *Demux
 	session  *clientSession
@@ -26,9 +28,9 @@ type tree struct {
 
 	closed bool // guarded by session.mu: nothing more can be opened
 
-	mu sync.Mutex  // guards at and its meaning
-	at *attachment // nil once the tree is closed
-	// identity is whose session it was when the tree was last attached, user his name at the backend.
+	mu sync.Mutex                    // guards at and its meaning
+	at map[*backend.Pool]*attachment // made when needed; nil once the tree is closed
+	// identity is whose session it was when the tree was last attached, user his name at the backends.
 	identity session.Identity
 	user     string
 }
@@ -64,23 +66,46 @@ func (a *attachment) drop() {
 // treeOf is the tree that a request runs on; its row needs one.
 func treeOf(r *session.Request) *tree { return r.Tree.Upper.(*tree) }
 
-// attached returns the attachment with a reference for the caller, or nil if it is lost, or if a
-// reauthentication has made the session another user's: then attach must be asked, which blocks.
-func (t *tree) attached(id session.Identity) *attachment {
+// attached returns the attachment to a backend with a reference for the caller, or nil if there is none or it is
+// lost, or if a reauthentication has made the session another user's: then attach must be asked, which blocks.
+func (t *tree) attached(id session.Identity, pool *backend.Pool) *attachment {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.at == nil || !t.at.Alive() || t.identity != id {
+	a := t.at[pool]
+	if a == nil || !a.Alive() || t.identity != id {
 		return nil
 	}
-	t.at.refs.Add(1)
-	return t.at
+	a.refs.Add(1)
+	return a
 }
 
-// attach connects to the share at its backend, as the user whose session it is, and returns the
-// attachment with a reference for the caller. Of several that run at once the first to be there is
-// kept. Another user than before is one more for the share's rules ([MS-SMB2] 3.3.5.5.3 replaces
-// Session.SecurityContext); what the one before has opened stays his.
-func (t *tree) attach(ctx context.Context, r *session.Request) (*attachment, error) {
+// reach returns an attachment, with a reference for the caller, to the backend that serves path, or to
+// the next one where that cannot be reached. Blocks.
+func (t *tree) reach(ctx context.Context, r *session.Request, path string) (*attachment, error) {
+	var tried []*backend.Pool
+	for {
+		pool := t.demux.routes.Load().home(t.share, path, func(p *backend.Pool) bool { return slices.Contains(tried, p) })
+		if pool == nil {
+			return nil, fmt.Errorf("share %q: %w", t.share.Name, ntstatus.NetworkNameDeleted)
+		}
+		if a := t.attached(r.Session.Identity(), pool); a != nil {
+			return a, nil
+		}
+		a, err := t.attach(ctx, r, pool)
+		if err == nil {
+			return a, nil
+		}
+		tried = append(tried, pool)
+		if !unreachable(err) || len(tried) == len(t.share.serving(path)) {
+			return nil, err
+		}
+	}
+}
+
+// attach connects to the share at a backend, as the user whose session it is, and returns the
+// attachment with a reference for the caller. Another user than before is one more for the share's rules
+// ([MS-SMB2] 3.3.5.5.3 replaces Session.SecurityContext); what the one before has opened stays his.
+func (t *tree) attach(ctx context.Context, r *session.Request, pool *backend.Pool) (*attachment, error) {
 	routes := t.demux.routes.Load()
 	share := routes.share(t.share.Name)
 	if share == nil {
@@ -96,47 +121,58 @@ func (t *tree) attach(ctx context.Context, r *session.Request) (*attachment, err
 			return nil, fmt.Errorf("share %q refused: %w: %w", share.Name, err, ntstatus.AccessDenied)
 		}
 	}
-	pool := routes.pool(share)
 	bt, err := pool.Connect(ctx, user, share.BackendShare, affinity(t.session.session))
 	if err != nil {
 		return nil, fmt.Errorf("share %q: %w", share.Name, err)
 	}
-	a := newAttachment(pool, bt, 2)
+	return t.keep(newAttachment(pool, bt, 2), id, user)
+}
+
+// keep makes a, which has a reference for the tree and one for the caller, the tree's attachment to its
+// backend. Of several that come at once the first is kept; those of another user go.
+func (t *tree) keep(a *attachment, id session.Identity, user string) (*attachment, error) {
 	t.mu.Lock()
-	t.session.mu.RLock() // under t.mu: close looks for the attachment after it has set closed
+	t.session.mu.RLock() // under t.mu: close looks for attachments after it has set closed
 	closed := t.closed
 	t.session.mu.RUnlock()
-	old := t.at
+	old := t.at[a.pool]
 	switch {
 	case closed:
 		t.mu.Unlock()
-		bt.Release()
+		a.Release()
 		return nil, ntstatus.NetworkNameDeleted
 	case old != nil && old.Alive() && t.identity == id:
 		old.refs.Add(1)
 		t.mu.Unlock()
-		bt.Release()
+		a.Release()
 		return old, nil
 	}
-	t.at, t.identity, t.user = a, id, user
+	var gone []*attachment
+	if t.identity != id || t.at == nil {
+		gone = slices.Collect(maps.Values(t.at))
+		t.at = map[*backend.Pool]*attachment{}
+	} else if old != nil {
+		gone = append(gone, old)
+	}
+	t.at[a.pool], t.identity, t.user = a, id, user
 	t.mu.Unlock()
-	if old != nil {
-		old.drop()
+	for _, g := range gone {
+		g.drop()
 	}
 	return a, nil
 }
 
-// close ends the tree: what is open through it is closed at the backend, whose tree then goes
-// back to its pool.
+// close ends the tree: what is open through it is closed at the backends, whose trees then go
+// back to their pools.
 func (t *tree) close() {
 	for _, o := range t.session.takeTree(t) {
 		o.abandon()
 	}
 	t.mu.Lock()
-	a := t.at
+	gone := t.at
 	t.at = nil
 	t.mu.Unlock()
-	if a != nil {
+	for _, a := range gone {
 		a.drop()
 	}
 }

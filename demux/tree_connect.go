@@ -49,9 +49,9 @@ func (d *Demux) connectShare(ctx context.Context, r *session.Request, name strin
 		demux: d, session: d.sessionOf(r.Session), share: share, identity: id, user: user,
 		readOnly: share.Policy.ReadOnly, pipes: share.Name == ipcShare, born: time.Now(),
 	}
-	at, err := t.attach(ctx, r)
+	at, err := t.reach(ctx, r, "")
 	if err != nil {
-		log.Warn("backend did not connect the share", "backend", share.Backend, "backend_user", user, "err", err)
+		log.Warn("no backend connects the share", "backends", share.Backends, "backend_user", user, "err", err)
 		r.SetFault(session.FaultBackend)
 		r.Fail(connectError(err))
 		return

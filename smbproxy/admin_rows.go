@@ -9,6 +9,7 @@ import (
 
 	"smbproxy/demux/backend"
 	"smbproxy/internal/smb2"
+	"smbproxy/internal/smbconf"
 )
 
 // status is what `smbproxy status` shows (adminSource).
@@ -34,7 +35,7 @@ func (n *node) status() statusReply {
 	}
 	for _, s := range now.cfg.Shares {
 		if s.Available {
-			reply.Shares = append(reply.Shares, shareStatus{Name: s.Name, Backend: s.Backend, ReadOnly: s.ReadOnly})
+			reply.Shares = append(reply.Shares, shareStatus{Name: s.Name, Backend: smbconf.FormatList(s.Backends), ReadOnly: s.ReadOnly})
 		}
 	}
 	return reply
@@ -58,7 +59,7 @@ func summary(st backend.Status) (row backendStatus) {
 // sharesOf counts the shares that a backend serves.
 func sharesOf(cfg *Config, b *Backend) (count int) {
 	for _, s := range cfg.Shares {
-		if s.Available && s.Backend == b.Name {
+		if s.Available && s.usedBy(b) {
 			count++
 		}
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
@@ -166,10 +167,6 @@ func (l *loader) listensOn(host, port string) bool {
 }
 
 func (l *loader) checkShares() {
-	backendNames := make([]string, len(l.cfg.Backends))
-	for i, b := range l.cfg.Backends {
-		backendNames[i] = b.Name
-	}
 	exported := map[string]string{}
 	for _, s := range l.cfg.Shares {
 		at := func(parameter string) smbconf.Position {
@@ -178,22 +175,7 @@ func (l *loader) checkShares() {
 			}
 			return l.at(templateSection, parameter)
 		}
-		b := l.cfg.backend(s.Backend)
-		switch {
-		case b != nil:
-			s.Backend = b.Name
-			key := b.Name + "\x00" + smbconf.SectionKey(s.BackendShare)
-			if first, twice := exported[key]; twice {
-				l.fault(s.Name, at("backend share"), "backend share", "%s on backend %s is already the share [%s]", s.BackendShare, b.Name, first)
-			}
-			exported[key] = s.Name
-		case s.Backend != "":
-			hint := ""
-			if near := smbconf.Suggest(s.Backend, backendNames); near != "" {
-				hint = fmt.Sprintf("; did you mean %q?", near)
-			}
-			l.fault(s.Name, at("backend"), "backend", "there is no [backend:%s]%s", s.Backend, hint)
-		}
+		l.checkShareBackends(s, at, exported)
 		if s.Encryption == "required" {
 			if g := &l.cfg.Global; g.Encryption == "off" || slices.Index(protocols, g.MaxProtocol) < slices.Index(protocols, "SMB3_00") {
 				l.fault(s.Name, at("server smb encrypt"), "server smb encrypt", "nobody could use the share: [global] rules encryption out")
@@ -213,6 +195,51 @@ func (l *loader) checkShares() {
 			}
 		}
 		l.checkHosts(s.Name, s.HostsAllow, s.HostsDeny)
+	}
+}
+
+// checkShareBackends finds the backends that a share and its routes name, and gives them the spelling of their sections.
+// exported says which share of a backend is whose.
+func (l *loader) checkShareBackends(s *Share, at func(parameter string) smbconf.Position, exported map[string]string) {
+	all := make([]string, len(l.cfg.Backends))
+	for i, b := range l.cfg.Backends {
+		all[i] = b.Name
+	}
+	mine := map[string]bool{}
+	resolve := func(parameter string, names []string) {
+		seen := map[string]bool{}
+		for i, name := range names {
+			b := l.cfg.backend(name)
+			if b == nil {
+				hint := ""
+				if near := smbconf.Suggest(name, all); near != "" {
+					hint = fmt.Sprintf("; did you mean %q?", near)
+				}
+				l.fault(s.Name, at(parameter), parameter, "there is no [backend:%s]%s", name, hint)
+				continue
+			}
+			if seen[b.Name] {
+				l.fault(s.Name, at(parameter), parameter, "[backend:%s] is named twice", b.Name)
+			}
+			names[i], seen[b.Name], mine[b.Name] = b.Name, true, true
+		}
+	}
+	resolve("backend", s.Backends)
+	covered := map[string]bool{}
+	for _, r := range s.Routes {
+		resolve("route", r.Backends)
+		if key := strings.ToUpper(r.Path); covered[key] {
+			l.fault(s.Name, at("route"), "route", "%s is named twice", r.Path)
+		} else {
+			covered[key] = true
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(mine)) {
+		key := name + "\x00" + smbconf.SectionKey(s.BackendShare)
+		if first, twice := exported[key]; twice {
+			l.fault(s.Name, at("backend share"), "backend share", "%s on backend %s is already the share [%s]", s.BackendShare, name, first)
+		}
+		exported[key] = s.Name
 	}
 }
 

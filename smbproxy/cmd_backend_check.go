@@ -57,7 +57,7 @@ func checkBackend(ctx context.Context, w io.Writer, cfg *Config, b *Backend, nam
 	running.Go(func() error { return pool.Run(ctx) })
 	shares := []string{"IPC$"}
 	for _, s := range cfg.Shares {
-		if s.Backend == b.Name && s.Available {
+		if s.usedBy(b) && s.Available {
 			shares = append(shares, s.BackendShare)
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"time"
 
 	"smbproxy/internal/smbconf"
@@ -98,7 +99,8 @@ type Share struct {
 	Name string
 	smbconf.Position
 
-	Backend      string
+	Backends     []string // as [backend:NAME] spells them
+	Routes       []Route
 	Path         string
 	BackendShare string
 	Comment      string
@@ -117,11 +119,23 @@ type Share struct {
 	SmbdOptions  []SmbdOption
 }
 
+// Route is one entry of a share's "route": a subtree and the backends that serve its names.
+type Route struct {
+	Path     string // from the share's root, with / before each component
+	Backends []string
+}
+
 // SmbdOption is a line that goes into the backend's smb.conf as it is: "smbd:NAME = VALUE".
 type SmbdOption struct {
 	Name  string
 	Value string
 	smbconf.Position
+}
+
+// usedBy says whether a backend serves the share, or a part of it.
+func (s *Share) usedBy(b *Backend) bool {
+	return slices.Contains(s.Backends, b.Name) ||
+		slices.ContainsFunc(s.Routes, func(r Route) bool { return slices.Contains(r.Backends, b.Name) })
 }
 
 // backend finds a backend by its name, nil if there is none. Names compare as section names do.

@@ -3,8 +3,11 @@ package main
 // shareParameters is a share. Each may also stand in [global], as the default of all shares.
 var shareParameters = []parameter{
 	{name: "backend", kind: inShare, group: "Shares", own: true, required: true, example: "one",
-		help:  "The NAME of the [backend:NAME] that serves the share.",
-		value: func(t target) value { return text(&t.share.Backend) }},
+		help:  "The NAMEs of the [backend:NAME] that serve the share. All of them export one tree of one file system; each part of it is served by one of them at a time, and by another when that one is lost.",
+		value: func(t target) value { return list(&t.share.Backends) }},
+	{name: "route", kind: inShare, group: "Shares", own: true, dynamic: "none: a hash of the first component of a path says which of the backends serves it", example: "/archive -> one",
+		help:  "Which backends serve a part of the share, entries separated by commas: `/projects/a -> two three, /scratch -> four`. The first one that can serve does. Backends that are not named in `backend` need not share its file system: the path is the same there, and renaming across the border is refused as between two disks.",
+		value: func(t target) value { return routes(&t.share.Routes) }},
 	{name: "path", kind: inShare, group: "Shares", synonyms: []string{"directory"}, required: true, example: "/srv/projects",
 		help:  "The directory on the backend that is the root of the share.",
 		value: func(t target) value { return textThat(&t.share.Path, "path", checkAbsolute) }},

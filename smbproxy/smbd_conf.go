@@ -52,7 +52,7 @@ func smbdConf(w io.Writer, cfg *Config, b *Backend, paths smbdPaths) error {
 	out.WriteString("# Users and groups must be known to this host (getent passwd) with the same numbers on all backends.\n\n[global]\n")
 	writeSmbdGroups(&out, groups)
 	for _, s := range cfg.Shares {
-		if s.Backend == b.Name {
+		if s.usedBy(b) {
 			fmt.Fprintf(&out, "\n[%s]\n", s.BackendShare)
 			writeSmbdGroups(&out, smbdShare(s))
 		}
@@ -229,7 +229,11 @@ func smbdShareKeys(cfg *Config, s *Share) map[string]bool {
 	plain := *s
 	plain.SmbdOptions = nil
 	out := smbdKeys(smbdShare(&plain))
-	if b := cfg.backend(s.Backend); b != nil {
+	for _, name := range s.Backends {
+		b := cfg.backend(name)
+		if b == nil {
+			continue
+		}
 		for key := range smbdGlobalKeys(cfg, b) {
 			out[key] = true
 		}

@@ -65,6 +65,40 @@ func list(to *[]string) value {
 	return field[[]string]{to, "list", smbconf.List, smbconf.FormatList}
 }
 
+// routes is a list of "PATH -> BACKEND ...", separated by commas.
+func routes(to *[]Route) value {
+	return field[[]Route]{to, "routes", parseRoutes, func(list []Route) string {
+		out := make([]string, len(list))
+		for i, r := range list {
+			out[i] = r.Path + " -> " + strings.Join(r.Backends, " ")
+		}
+		return strings.Join(out, ", ")
+	}}
+}
+
+// parseRoutes reads what routes writes.
+func parseRoutes(s string) ([]Route, error) {
+	var out []Route
+	for entry := range strings.SplitSeq(s, ",") {
+		if strings.TrimSpace(entry) == "" {
+			continue
+		}
+		path, names, ok := strings.Cut(entry, "->")
+		path = strings.TrimSpace(path)
+		r := Route{Path: "/" + strings.Trim(path, "/"), Backends: strings.Fields(names)}
+		switch {
+		case !ok || len(r.Backends) == 0:
+			return nil, fmt.Errorf("%q is not PATH -> BACKEND", strings.TrimSpace(entry))
+		case !strings.HasPrefix(path, "/") || r.Path == "/":
+			return nil, fmt.Errorf("%q is not a path below the share's root, /", path)
+		case strings.ContainsAny(path, `\:*?<>|"`) || strings.Contains(r.Path, "//") || slices.ContainsFunc(strings.Split(r.Path, "/"), func(c string) bool { return c == "." || c == ".." }):
+			return nil, fmt.Errorf("%q is not a path that a client could name", path)
+		}
+		out = append(out, r)
+	}
+	return out, nil
+}
+
 // command is an absolute program and its arguments.
 func command(to *[]string) value {
 	return field[[]string]{to, "command", func(s string) ([]string, error) {

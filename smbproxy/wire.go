@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"strings"
 
 	"smbproxy/acl"
 	"smbproxy/crypto"
@@ -139,11 +140,20 @@ func demuxConfig(cfg *Config, pools map[string]*backend.Pool, log *slog.Logger) 
 		policy.HostsDeny, errs[3] = acl.ParseHosts(s.HostsDeny)
 		faults = append(faults, errs[:]...)
 		out.Shares = append(out.Shares, demux.Share{
-			Name: s.Name, Backend: s.Backend, BackendShare: s.BackendShare, Comment: s.Comment,
+			Name: s.Name, Backends: s.Backends, Routes: demuxRoutes(s.Routes), BackendShare: s.BackendShare, Comment: s.Comment,
 			Browseable: s.Browseable, GuestOK: s.GuestOK, OtherWriters: s.OtherWriters, Encrypt: shareEncryptionByName[s.Encryption], Policy: policy,
 		})
 	}
 	return out, errors.Join(faults...)
+}
+
+// demuxRoutes are a share's routes in demux' spelling of paths.
+func demuxRoutes(list []Route) []demux.Route {
+	out := make([]demux.Route, len(list))
+	for i, r := range list {
+		out[i] = demux.Route{Path: strings.ReplaceAll(strings.Trim(r.Path, "/"), "/", `\`), Backends: r.Backends}
+	}
+	return out
 }
 
 // ensureKeytab makes the key of a backend. A key that exists is kept; with rotate a newer one is

@@ -122,7 +122,7 @@ func newStack(t testing.TB, edit func(*session.Config)) *stack {
 	run(t, state.Run)
 	d, err := demux.New(demux.Config{
 		State: state, Sink: sink,
-		Shares:   []demux.Share{{Name: "share", Backend: "store"}, {Name: "other", Backend: "store"}},
+		Shares:   []demux.Share{{Name: "share", Backends: []string{"store"}}, {Name: "other", Backends: []string{"store"}}},
 		Backends: map[string]*backend.Pool{"store": pool}, PipeBackend: "store", Log: log,
 	})
 	must(t, err)

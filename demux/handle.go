@@ -1,0 +1,23 @@
+package demux
+
+import (
+	"smbproxy/demux/backend"
+	"smbproxy/internal/smb2"
+)
+
+// handle is where an open is held at a backend. It never changes: an open that moves to another lane
+// or backend gets another one, so that whoever has loaded it has a pair that belongs together.
+type handle struct {
+	at  *attachment // through which it was opened; one reference is the handle's
+	fid backend.FileID
+}
+
+// putID writes the backend's id into a request on its way there.
+func (h *handle) putID(msg []byte, off int) { smb2.SetRawFileID(msg, off, h.fid.Wire()) }
+
+// close closes it at the backend, which nobody waits for, and gives the reference back.
+func (h *handle) close() { closeAtBackend(h.at, h.fid) }
+
+// held is an open's handle for its name and everything that is not data of another backend: one
+// atomic load.
+func (o *open) held() *handle { return o.names.Load() }
