@@ -204,3 +204,6 @@ func (d *Demux) CloseOpen(id uint64) bool {
 	r := d.tell(&core.Query{Open: core.OpenID(id)})
 	return r.Info != nil && r.Info.Session == 0 && d.tell(&core.ForceClose{Open: core.OpenID(id)}).Open != 0
 }
+
+// HasShare says whether a share has that name, in any spelling; IPC$ is one.
+func (d *Demux) HasShare(name string) bool { return d.routes.Load().share(name) != nil }

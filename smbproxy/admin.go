@@ -18,6 +18,10 @@ type adminSource interface {
 	status() statusReply
 	sessionRows() []sessionRow
 	openRows() []openRow
+	lockRows() []lockRow
+	leaseRows() []leaseRow
+	notifyRows() []notifyRow
+	close(what string) closeReply
 }
 
 // listenAdmin makes the unix socket, mode 0600 from its first moment on. A socket that a dead
@@ -69,9 +73,17 @@ func adminHandler(src adminSource, reload func() reloadReply) http.Handler {
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(v) // the asker is gone; nothing to do
 	}
-	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) { answer(w, src.status()) })
-	mux.HandleFunc("GET /sessions", func(w http.ResponseWriter, _ *http.Request) { answer(w, src.sessionRows()) })
-	mux.HandleFunc("GET /opens", func(w http.ResponseWriter, _ *http.Request) { answer(w, src.openRows()) })
+	for name, list := range map[string]func() any{
+		"status":   func() any { return src.status() },
+		"sessions": func() any { return src.sessionRows() },
+		"opens":    func() any { return src.openRows() },
+		"locks":    func() any { return src.lockRows() },
+		"leases":   func() any { return src.leaseRows() },
+		"notify":   func() any { return src.notifyRows() },
+	} {
+		mux.HandleFunc("GET /"+name, func(w http.ResponseWriter, _ *http.Request) { answer(w, list()) })
+	}
+	mux.HandleFunc("POST /close", func(w http.ResponseWriter, r *http.Request) { answer(w, src.close(r.URL.Query().Get("what"))) })
 	mux.HandleFunc("POST /reload", func(w http.ResponseWriter, _ *http.Request) { answer(w, reload()) })
 	return mux
 }

@@ -1,24 +1,23 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"os"
 	"slices"
-	"strings"
 
 	"smbproxy/demux/backend"
-	"smbproxy/internal/smb2"
 	"smbproxy/internal/smbconf"
 )
 
 // status is what `smbproxy status` shows (adminSource).
 func (n *node) status() statusReply {
 	now := n.current.Load()
+	state := n.state.Stats()
 	reply := statusReply{
 		Version: versionString(), PID: os.Getpid(), ServerName: now.cfg.Global.NetBIOSName, ServerGUID: formatGUID(n.guid), Started: n.started,
 		Config: n.configFile, ConfigLoaded: now.at, Listening: n.listeners.addresses(), Draining: n.draining.Load(),
 		Connections: len(n.sessions.Connections()), Sessions: len(n.sessions.Sessions()), Trees: len(n.demux.Trees()), Opens: len(n.demux.Opens()),
+		Disconnected: state.Disconnected, Files: state.Files, Leases: state.Leases, Watches: state.Watches, Waiting: state.Waiting,
 		Backends: []backendStatus{}, Shares: []shareStatus{},
 	}
 	if faults := n.faults.Load(); faults != nil {
@@ -92,44 +91,8 @@ func (n *node) sessionRows() []sessionRow {
 	return rows
 }
 
-// openRows is what `smbproxy opens` shows (adminSource).
-func (n *node) openRows() []openRow {
-	clients := map[uint64]string{}
-	for _, s := range n.sessions.Sessions() {
-		clients[s.ID] = s.Client
-	}
-	rows := []openRow{}
-	for _, o := range n.demux.Opens() {
-		rows = append(rows, openRow{
-			ID: hexID(o.FileID), Session: hexID(o.SessionID), User: o.User, Client: clients[o.SessionID], Share: o.Share,
-			Name: cmp.Or(o.Path, `\`), Directory: o.Directory, Access: accessWord(o.Access), AccessMask: fmt.Sprintf("0x%08x", uint32(o.Access)),
-			Backend: o.Backend, Opened: o.Since,
-		})
-	}
-	return rows
-}
-
 // hexID writes an id as logs and captures do.
 func hexID(id uint64) string { return fmt.Sprintf("0x%x", id) }
-
-// accessWord says what an access mask is good for, in few letters: r reads data, w writes it, d
-// deletes, - none of them (attributes only).
-func accessWord(a smb2.AccessMask) string {
-	var out strings.Builder
-	for _, bit := range []struct {
-		mask smb2.AccessMask
-		word string
-	}{
-		{smb2.FileReadData | smb2.GenericRead | smb2.GenericAll | smb2.MaximumAllowed, "r"},
-		{smb2.FileWriteData | smb2.FileAppendData | smb2.GenericWrite | smb2.GenericAll | smb2.MaximumAllowed, "w"},
-		{smb2.Delete | smb2.GenericAll | smb2.MaximumAllowed, "d"},
-	} {
-		if a&bit.mask != 0 {
-			out.WriteString(bit.word)
-		}
-	}
-	return cmp.Or(out.String(), "-")
-}
 
 // addGauges registers what is asked for when Prometheus looks.
 func (n *node) addGauges() {

@@ -1,34 +1,66 @@
 package main
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 )
 
-func newStatusCommand(configFile *string) *cobra.Command {
+// look is a command that shows what the running smbproxy tells of one thing: the admin socket's answer
+// to GET /NAME, as JSON or through print.
+type look[T any] struct {
+	name, short, long, example string
+	print                      func(w io.Writer, v T) error
+}
+
+// command makes the command.
+func (l look[T]) command(configFile *string) *cobra.Command {
 	var f adminFlags
 	cmd := &cobra.Command{
-		Use:     "status",
-		GroupID: "look",
-		Short:   "Show what the running smbproxy is doing",
-		Long: `Shows what the running smbproxy is doing: since when, with which configuration,
-where it listens, how many clients it serves, and its backends.`,
-		Example: "  smbproxy status\n  smbproxy status --json | jq .sessions",
-		Args:    exactArgs(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return show(cmd, &f, *configFile, "/status", printStatus)
-		},
+		Use: l.name, GroupID: "look", Short: l.short, Long: l.long, Args: exactArgs(),
+		Example: strings.TrimPrefix(l.example+"\n  smbproxy "+l.name+"\n  smbproxy "+l.name+" --json", "\n"),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return show(cmd, &f, *configFile, "/"+l.name, l.print) },
 	}
 	f.add(cmd, true)
 	return cmd
+}
+
+// table prints a list with a line for each element, its columns parted by tabs.
+func table[R any](head string, row func(R) string) func(io.Writer, []R) error {
+	return func(w io.Writer, rows []R) error {
+		tw := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+		fmt.Fprintln(tw, head)
+		for _, r := range rows {
+			fmt.Fprintln(tw, row(r))
+		}
+		return tw.Flush()
+	}
+}
+
+// columns joins what stands in one line, with what would disturb a terminal or the table left out of
+// it: clients choose names.
+func columns(values ...any) string {
+	for i, v := range values {
+		values[i] = strings.Map(func(r rune) rune {
+			if unicode.IsPrint(r) {
+				return r
+			}
+			return '\uFFFD'
+		}, fmt.Sprint(v))
+	}
+	return strings.TrimSuffix(fmt.Sprintf(strings.Repeat("%s\t", len(values)), values...), "\t")
+}
+
+// lookStatus is `smbproxy status`.
+var lookStatus = look[statusReply]{
+	name: "status", short: "Show what the running smbproxy is doing", print: printStatus,
+	long: `Shows what the running smbproxy is doing: since when, with which configuration,
+where it listens, how many clients it serves, and its backends.`,
 }
 
 func printStatus(w io.Writer, s statusReply) error {
@@ -48,6 +80,7 @@ func printStatus(w io.Writer, s statusReply) error {
 	}
 	fmt.Fprintf(tw, "listening\t%s\n", strings.Join(s.Listening, " "))
 	fmt.Fprintf(tw, "clients\t%d connections, %d sessions, %d trees, %d opens\n", s.Connections, s.Sessions, s.Trees, s.Opens)
+	fmt.Fprintf(tw, "state\t%d files, %d leases, %d watched directories, %d requests that wait, %d durable handles without a client\n", s.Files, s.Leases, s.Watches, s.Waiting, s.Disconnected)
 	if err := tw.Flush(); err != nil {
 		return err
 	}
@@ -73,93 +106,6 @@ func printStatus(w io.Writer, s statusReply) error {
 		fmt.Fprintf(tw, "%s\t%s\t%s\n", sh.Name, sh.Backend, access)
 	}
 	return tw.Flush()
-}
-
-func newSessionsCommand(configFile *string) *cobra.Command {
-	var f adminFlags
-	cmd := &cobra.Command{
-		Use:     "sessions",
-		GroupID: "look",
-		Short:   "List the clients' sessions",
-		Args:    exactArgs(),
-		Example: "  smbproxy sessions\n  smbproxy sessions --json",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return show(cmd, &f, *configFile, "/sessions", printSessions)
-		},
-	}
-	f.add(cmd, true)
-	return cmd
-}
-
-func printSessions(w io.Writer, rows []sessionRow) error {
-	tw := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
-	fmt.Fprint(tw, "Session\tUser\tClient\tDialect\tSigning\tEncryption\tConnected\tShares\n")
-	for _, r := range rows {
-		user := r.User
-		if r.Domain != "" {
-			user = r.Domain + `\` + user
-		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, user, r.Client, r.Dialect, r.Signing, r.Encryption, clock(r.Connected), strings.Join(r.Shares, " "))
-	}
-	return tw.Flush()
-}
-
-func newOpensCommand(configFile *string) *cobra.Command {
-	var f adminFlags
-	cmd := &cobra.Command{
-		Use:     "opens",
-		GroupID: "look",
-		Short:   "List the files that clients have open",
-		Args:    exactArgs(),
-		Example: "  smbproxy opens\n  smbproxy opens --json",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return show(cmd, &f, *configFile, "/opens", printOpens)
-		},
-	}
-	f.add(cmd, true)
-	return cmd
-}
-
-func printOpens(w io.Writer, rows []openRow) error {
-	tw := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
-	fmt.Fprint(tw, "Open\tUser\tClient\tShare\tAccess\tBackend\tName\n")
-	for _, r := range rows {
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.User, r.Client, r.Share, r.Access, r.Backend, r.Name)
-	}
-	return tw.Flush()
-}
-
-func newReloadCommand(configFile *string) *cobra.Command {
-	var f adminFlags
-	cmd := &cobra.Command{
-		Use:     "reload",
-		GroupID: "run",
-		Short:   "Make the running smbproxy read its configuration again",
-		Long: `Makes the running smbproxy read its configuration again, as SIGHUP does. If there
-is any fault in it, the old one stays in force, the faults are printed, and the
-exit status is 1. Clients stay connected.`,
-		Example: "  smbproxy testparm && smbproxy reload",
-		Args:    exactArgs(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			body, err := askAdmin(cmd.Context(), adminSocketPath(f.socket, *configFile), http.MethodPost, "/reload")
-			var reply reloadReply
-			if json.Unmarshal(body, &reply) != nil {
-				return err
-			}
-			for _, fault := range reply.Faults {
-				fmt.Fprintln(cmd.ErrOrStderr(), fault)
-			}
-			if len(reply.Faults) > 0 {
-				return errors.New("the old configuration stays in force")
-			}
-			for _, note := range reply.Notes {
-				fmt.Fprintln(cmd.OutOrStdout(), note)
-			}
-			return err
-		},
-	}
-	f.add(cmd, false)
-	return cmd
 }
 
 // clock writes a time for people.

@@ -15,7 +15,7 @@
 //	document.go         the table -> docs/CONFIGURATION.md, the example file
 //	serve*.go           Config -> running server; reload; drain
 //	wire.go             Config -> the Config types of session, auth, demux, backend
-//	admin*.go           the unix socket that status, sessions, opens, reload talk to
+//	admin*.go           the unix socket that status, opens, close, reload ... talk to
 //	metrics.go          what Prometheus sees
 //
 // The life of a process:

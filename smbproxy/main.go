@@ -96,7 +96,9 @@ From nothing to a share that works:
 	root.AddCommand(
 		newServeCommand(&configFile), newReloadCommand(&configFile),
 		newTestparmCommand(&configFile), newBackendCommand(&configFile),
-		newStatusCommand(&configFile), newSessionsCommand(&configFile), newOpensCommand(&configFile),
+		lookStatus.command(&configFile), lookSessions.command(&configFile), lookOpens.command(&configFile),
+		lookLocks.command(&configFile), lookLeases.command(&configFile), lookNotify.command(&configFile),
+		newCloseCommand(&configFile),
 		newBenchCommand(), newVersionCommand(),
 	)
 	return root

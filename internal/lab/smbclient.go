@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"strings"
 	"time"
 )
 
@@ -19,6 +20,7 @@ type clientRun struct {
 	dir     string
 	host    string
 	env     []string
+	input   string
 	timeout time.Duration
 }
 
@@ -35,6 +37,11 @@ func Anonymous() ClientOption {
 // Command is what smbclient does, commands apart by semicolons.
 func Command(c string) ClientOption {
 	return func(r *clientRun) { r.args = append(r.args, "--command="+c) }
+}
+
+// Input is what is typed at smbclient's prompt; unlike Command it may hold "!" and a command of the shell.
+func Input(lines ...string) ClientOption {
+	return func(r *clientRun) { r.input = strings.Join(lines, "\n") + "\n" }
 }
 
 // Dialect makes smbclient speak exactly this protocol: SMB2_02 ... SMB3_11.
@@ -100,6 +107,7 @@ func (l *Lab) Smbclient(addr, share string, opts ...ClientOption) ClientResult {
 	ctx, cancel := context.WithTimeout(context.Background(), r.timeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program("smbclient"), r.args...)
+	cmd.Stdin = strings.NewReader(r.input)
 	cmd.Dir, cmd.Env = r.dir, append(os.Environ(), r.env...)
 	cmd.WaitDelay = 5 * time.Second
 	var out bytes.Buffer
