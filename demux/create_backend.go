@@ -19,8 +19,6 @@ type look struct {
 	created bool
 	// destroys: the file existed and its data are still to be destroyed.
 	destroys bool
-	// widened: the handle has a right that the client did not ask for.
-	widened bool
 }
 
 func (l *look) directory() bool { return l.reply.FileAttributes&smb2.FileAttributeDirectory != 0 }
@@ -56,15 +54,16 @@ func (c *creation) look(ctx context.Context) error {
 		q.CreateOptions &^= smb2.FileDeleteOnClose
 	}
 	c.found = look{}
-	if destructive(q.CreateDisposition) {
-		if q.CreateOptions&smb2.FileDirectoryFile != 0 {
-			return ntstatus.InvalidParameter // Samba: open_directory (4.17)
-		}
-		q.CreateDisposition = harmless(q.CreateDisposition)
+	widened := false
+	// Samba: with FILE_DIRECTORY_FILE nothing is destroyed, open_directory refuses it after it has walked the path (4.17).
+	if destructive(q.CreateDisposition) && q.CreateOptions&smb2.FileDirectoryFile == 0 {
 		const writes = smb2.FileWriteData | smb2.GenericWrite | smb2.GenericAll
-		if q.DesiredAccess&writes == 0 {
+		widened = q.DesiredAccess&writes == 0
+		if q.CreateDisposition = harmless(q.CreateDisposition); widened {
+			// The client shall not get this right, so the handle must not be the one that stays: it only opens what will be
+			// destroyed.
 			q.DesiredAccess |= smb2.FileWriteData
-			c.found.widened = true
+			q.CreateDisposition = smb2.FileOpen
 		}
 	}
 	if !c.wantsID {
@@ -72,6 +71,18 @@ func (c *creation) look(ctx context.Context) error {
 			smb2.CreateContext{Name: []byte(smb2.CreateQueryOnDiskID)})
 	}
 	st, err := c.create(ctx, &q)
+	if widened && st == ntstatus.ObjectNameNotFound && c.asked.CreateDisposition != smb2.FileOverwrite {
+		q.DesiredAccess, q.CreateDisposition = c.asked.DesiredAccess, smb2.FileOpenIf
+		st, err = c.create(ctx, &q) // that it is there now after all, by other writers, changes nothing: it is not destroyed yet
+	}
+	if widened && st == ntstatus.AccessDenied && c.asked.CreateDisposition == smb2.FileOverwrite {
+		// What the client has asked for may have another reason not to succeed.
+		q.DesiredAccess = c.asked.DesiredAccess
+		if st, err = c.create(ctx, &q); err == nil && st == ntstatus.Success {
+			c.discard(true)
+			st = ntstatus.AccessDenied
+		}
+	}
 	if c.readOnly != nil && err == nil {
 		if err := c.readOnly(st, st == ntstatus.Success); err != ntstatus.Success {
 			c.discard(st == ntstatus.Success)
@@ -92,13 +103,12 @@ func (c *creation) look(ctx context.Context) error {
 	return nil
 }
 
-// mayDelete is false where a file shall be deleted on close by a handle that cannot. The backend is sent that
-// as it is, to refuse it in its own order of checks.
+// mayDelete is false where a file shall be deleted on close by a handle for which DELETE was not asked in so many words.
+// The backend is sent that as it is, to refuse it in its own order of checks.
 //
-// Samba: STATUS_INVALID_PARAMETER when the path is there (4.17).
+// Samba: STATUS_INVALID_PARAMETER when the path is there, for GENERIC_ALL and MAXIMUM_ALLOWED too (4.17).
 func (c *creation) mayDelete() bool {
-	const deletes = smb2.Delete | smb2.GenericAll | smb2.MaximumAllowed
-	return c.readOnly != nil || c.asked.CreateOptions&smb2.FileDeleteOnClose == 0 || c.asked.DesiredAccess&deletes != 0
+	return c.readOnly != nil || c.asked.CreateOptions&smb2.FileDeleteOnClose == 0 || c.asked.DesiredAccess&smb2.Delete != 0
 }
 
 // create sends a CREATE and takes its reply in.
@@ -137,11 +147,14 @@ func (c *creation) learn(ctx context.Context) error {
 		return err
 	}
 	f.created = f.reply.CreateAction == smb2.FileCreated
-	f.destroys = destructive(c.asked.CreateDisposition) && !f.created
+	f.destroys = destructive(c.asked.CreateDisposition) && !f.created && c.asked.CreateOptions&smb2.FileDirectoryFile == 0
 	if f.destroys {
 		if st := c.mayDestroy(); st != ntstatus.Success {
 			return st
 		}
+	}
+	if c.name == "" && c.asked.CreateOptions&smb2.FileDeleteOnClose != 0 {
+		return ntstatus.AccessDenied // Samba: can_set_delete_on_close, of the root of a share (4.17)
 	}
 	f.granted = specific(c.asked.DesiredAccess)
 	if f.granted&smb2.MaximumAllowed == 0 {
@@ -189,28 +202,21 @@ func (c *creation) refusedFirst(st ntstatus.Status) ntstatus.Status {
 	return st
 }
 
-// settle is step 4, after the grant: data are destroyed now, and the handle is left with no more rights
-// than were asked for; what smbd checks where a file shall be deleted on close is asked of it.
+// settle is step 4, after the grant: data are destroyed now, and what smbd checks where a file shall be deleted on close is asked of it.
 // An error leaves nothing open.
 func (c *creation) settle(ctx context.Context) error {
 	f := &c.found
-	if f.destroys || f.widened {
-		first, action := f.fid, f.reply.CreateAction
+	if f.destroys {
+		first := f.fid
 		q := c.asked
 		q.RequestedOplockLevel = smb2.OplockLevelNone
 		q.ShareAccess |= shareAll
 		q.CreateOptions &^= smb2.FileDeleteOnClose
-		if !f.destroys {
-			q.CreateDisposition = smb2.FileOpen
-		}
 		st, err := c.create(ctx, &q)
 		c.at.refs.Add(1)
 		closeAtBackend(c.at, first)
 		if err != nil || st != ntstatus.Success {
 			return orStatus(err, st)
-		}
-		if !f.destroys {
-			f.reply.CreateAction = action
 		}
 	}
 	if c.asked.CreateOptions&smb2.FileDeleteOnClose != 0 && !f.directory() {

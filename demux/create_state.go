@@ -120,7 +120,7 @@ func (c *creation) arbitrate(ctx context.Context, id core.OpenID) core.Result {
 		File: core.FileKey{Volume: f.volume, ID: f.disk.DiskFileID, Snapshot: c.snapshot()},
 		Name: c.base, Display: path, Stream: foldStream(stream), Directory: f.directory(), Held: true,
 		Access: f.granted, Share: c.asked.ShareAccess, Options: c.asked.CreateOptions,
-		Created: f.created, Overwrite: f.destroys, Oplock: c.oplock, Lease: c.lease,
+		Created: f.created, Overwrite: f.destroys, ImpliedDelete: c.asked.DesiredAccess&smb2.Delete == 0, Oplock: c.oplock, Lease: c.lease,
 	}
 	if q.Directory {
 		q.Oplock, q.Lease = smb2.OplockLevelNone, nil

@@ -9,10 +9,11 @@ import (
 	"smbproxy/statedb/core"
 )
 
-// lockAccess are the rights of which a handle needs one to lock.
-//
-// Samba: a handle that can neither read nor write has no descriptor to lock (4.17).
-const lockAccess = smb2.FileReadData | smb2.FileWriteData | smb2.FileAppendData | smb2.FileExecute
+// lockFlags are the values of an element's flags that mean something ([MS-SMB2] 2.2.26.1).
+var lockFlags = map[uint32]bool{
+	smb2.LockFlagSharedLock: true, smb2.LockFlagExclusiveLock: true, smb2.LockFlagUnlock: true,
+	smb2.LockFlagSharedLock | smb2.LockFlagFailImmediately: true, smb2.LockFlagExclusiveLock | smb2.LockFlagFailImmediately: true,
+}
 
 // lock serves LOCK ([MS-SMB2] 3.3.5.14). One that must wait is asynchronous, and ended by whoever
 // unlocks, closes or cancels.
@@ -26,19 +27,21 @@ func (d *Demux) lock(r *session.Request) {
 		r.FailErr(err)
 		return
 	}
-	unlocks := true
+	unlocks, badFlags := true, false
 	for _, e := range m.Locks {
 		unlocks = unlocks && e.Flags&smb2.LockFlagUnlock != 0
+		badFlags = badFlags || !lockFlags[e.Flags]
 	}
 	switch {
 	case !unlocks && r.Session.Expired(): // [MS-SMB2] 3.3.5.2.9
 		r.Fail(ntstatus.NetworkSessionExpired)
 		return
-	case !o.arbitrated || o.directory:
-		r.Fail(ntstatus.InvalidDeviceRequest) // Samba: the status (4.17)
-		return
-	case o.granted&lockAccess == 0:
-		r.Fail(ntstatus.InvalidHandle) // Samba: the status (4.17)
+	case !o.arbitrated || o.directory: // Samba: the status, and that flags are looked at first (4.17)
+		st := ntstatus.InvalidDeviceRequest
+		if badFlags {
+			st = ntstatus.InvalidParameter
+		}
+		r.Fail(st)
 		return
 	}
 	c := &core.Lock{

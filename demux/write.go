@@ -36,7 +36,11 @@ func write(r *session.Request) {
 // checkIO says whether a byte-range lock stands against reading or writing a range ([MS-FSA] 2.1.4.10). It costs
 // nothing where the file has no locks.
 func (o *open) checkIO(offset, length uint64, write bool) ntstatus.Status {
-	if !o.arbitrated {
+	needs := smb2.FileReadData | smb2.FileExecute
+	if write {
+		needs = smb2.FileWriteData | smb2.FileAppendData
+	}
+	if !o.arbitrated || o.granted&needs == 0 { // the backend refuses a handle that may not, whatever is locked
 		return ntstatus.Success
 	}
 	return o.tree.demux.state.CheckIO(o.state, o.hint, offset, length, write)

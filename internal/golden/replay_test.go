@@ -2,12 +2,14 @@ package golden
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"smbproxy/internal/lab"
 	"smbproxy/internal/ntstatus"
@@ -23,7 +25,7 @@ func TestReplay(t *testing.T) {
 		t.Skip("starts servers")
 	}
 	l := lab.New(t, lab.Options{})
-	cluster := l.MustCluster(lab.ClusterOptions{})
+	cluster := l.MustCluster(lab.ClusterOptions{EditConf: lab.NoKernelNotify})
 	given := filepath.Join(cluster.ShareDir("share"), "given")
 	u := l.User("user1")
 	replayed := 0
@@ -203,6 +205,9 @@ func (r *replay) validate(m *Message) []byte {
 	return body.Append(m.Header.Append(nil))
 }
 
+// replyLimit is when a reply that does not come is reported, with its name.
+const replyLimit = 30 * time.Second
+
 // receive waits for the reply that stands in the capture and compares it.
 func (r *replay) receive(m *Message) {
 	s := r.sent[m.Request]
@@ -214,8 +219,10 @@ func (r *replay) receive(m *Message) {
 	if interim {
 		c.async[m.Header.AsyncID] = s
 	}
+	ctx, cancel := context.WithTimeout(r.t.Context(), replyLimit)
+	defer cancel()
 	for s.final == nil {
-		got, err := s.Wait(r.t.Context())
+		got, err := s.Wait(ctx)
 		if err != nil {
 			r.t.Fatalf("%v %d: %v", m.Header.Command, m.Header.MessageID, err)
 		}

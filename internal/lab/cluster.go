@@ -26,7 +26,7 @@ type ClusterOptions struct {
 	Shares       []Share
 	GlobalLines  []string                    // further lines of smbproxy.conf's [global]
 	BackendLines []string                    // further lines of every [backend:NAME]
-	EditConf     func(smbConf string) string // changes what smbproxy printed for a backend; nil: as it is
+	EditConf     func(smbConf string) string // changes what smbproxy printed for a backend, and Direct; nil: as it is
 	Direct       bool                        // one more smbd beside: the oracle, see Cluster.Direct
 	LogLevel     string                      // of the proxy; "": debug
 	IP           string                      // of the proxy; "": a free one
@@ -100,6 +100,12 @@ func (l *Lab) Cluster(ctx context.Context, opt ClusterOptions) (*Cluster, error)
 		}
 	}
 	return c, c.Proxy.Start(ctx)
+}
+
+// NoKernelNotify makes a backend notify only of what it does itself (ClusterOptions.EditConf). For the rest smbd relies
+// on inotify, and loses what happens between a CHANGE_NOTIFY and the watch that its other process sets (4.17).
+func NoKernelNotify(conf string) string {
+	return strings.ReplaceAll(conf, "kernel change notify = yes", "kernel change notify = no")
 }
 
 // MustCluster is Cluster for tests.
@@ -220,6 +226,11 @@ func (c *Cluster) startDirect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if c.opt.EditConf != nil {
+		conf = c.opt.EditConf(conf)
+	}
+	// The state of open files that a backend leaves to smbproxy is the oracle's own.
+	conf = strings.NewReplacer("\tlocking = no\n", "\tlocking = yes\n", "\tstrict locking = no\n", "\tstrict locking = yes\n").Replace(conf)
 	for _, s := range c.opt.Shares {
 		if s.Backend == 0 {
 			conf = strings.ReplaceAll(conf, "path = "+s.Path+"\n", "path = "+c.directPath(s.Path)+"\n")

@@ -78,8 +78,12 @@ func genSimple(t *rapid.T, chained string) string {
 	off := func() uint64 { return rapid.SampledFrom(offsets[:8]).Draw(t, "off") }
 	switch rapid.IntRange(0, 15).Draw(t, "verb") {
 	case 0, 1, 2, 3, 4:
-		return fmt.Sprintf("open user=%d h=%s name=%q access=%#x share=%d disp=%d opt=%#x attr=%#x ctx=%s", user, h, rapid.SampledFrom(names).Draw(t, "name"),
-			rapid.SampledFrom(access).Draw(t, "access"), rapid.IntRange(0, 7).Draw(t, "share"), rapid.SampledFrom([]int{1, 3, 2, 3, 0, 4, 5, 6}).Draw(t, "disp"),
+		name, disp := rapid.SampledFrom(names).Draw(t, "name"), rapid.SampledFrom([]int{1, 3, 2, 3, 0, 4, 5, 6}).Draw(t, "disp")
+		if disp == 4 && strings.Contains(name, ":") {
+			disp = 1 // smbd 4.17's OVERWRITE of a stream that is not there leaves a new file behind
+		}
+		return fmt.Sprintf("open user=%d h=%s name=%q access=%#x share=%d disp=%d opt=%#x attr=%#x ctx=%s", user, h, name,
+			rapid.SampledFrom(access).Draw(t, "access"), rapid.IntRange(0, 7).Draw(t, "share"), disp,
 			rapid.SampledFrom(options).Draw(t, "opt"), rapid.SampledFrom(attrs).Draw(t, "attr"), rapid.SampledFrom([]string{"", "", "MxAc", "QFid", "MxAc,QFid"}).Draw(t, "ctx"))
 	case 5:
 		return fmt.Sprintf("close user=%d h=%s flags=%d", user, use, rapid.IntRange(0, 1).Draw(t, "flags"))

@@ -20,7 +20,7 @@ import (
 func pair(t *testing.T) *oracle.Pair {
 	t.Helper()
 	l := lab.New(t, lab.Options{})
-	c := l.MustCluster(lab.ClusterOptions{Direct: true})
+	c := l.MustCluster(lab.ClusterOptions{Direct: true, EditConf: lab.NoKernelNotify})
 	u1, u2 := l.User("user1"), l.User("user2")
 	return &oracle.Pair{Direct: c.Direct.Addr(), Proxy: c.Proxy.Addr(), Share: "share",
 		Accounts: []oracle.Account{{Name: u1.Name, Password: u1.Password}, {Name: u2.Name, Password: u2.Password}},

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"smbproxy/internal/lab"
 )
@@ -77,12 +76,10 @@ func NewSite(ctx context.Context, l *lab.Lab, name string, direct bool) (*Site, 
 
 // proxyOptions hands the tests' options through smbproxy.conf to the backend. Signing and
 // anonymous users are as at the baseline's smbd, where smbtorture may leave the one out and
-// be the other; and a change by SMB is notified once, not again by the kernel. Without the kernel's own events a change by SMB is notified once, as there.
+// be the other; and a change by SMB is notified once, as there, not again by the kernel.
 func proxyOptions(s *Site) lab.ClusterOptions {
 	opt := lab.ClusterOptions{Name: s.name, Port: smbPort, LogLevel: "info", GlobalLines: []string{"server signing = auto", "restrict anonymous = 0", "guest account = " + anonymousUser, "server multi channel support = yes"}}
-	opt.EditConf = func(conf string) string {
-		return strings.ReplaceAll(conf, "kernel change notify = yes", "kernel change notify = no")
-	}
+	opt.EditConf = lab.NoKernelNotify
 	for _, o := range serverOptions {
 		opt.BackendLines = append(opt.BackendLines, "smbd:"+o)
 	}

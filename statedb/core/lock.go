@@ -141,7 +141,8 @@ func (c *Lock) apply(s *State, now Instant) Result {
 	return r
 }
 
-// unlock takes the elements away one by one; those before a bad one stay unlocked.
+// unlock takes the elements away one by one; those before a bad one stay unlocked. A range that is none was never
+// locked (Samba: STATUS_RANGE_NOT_LOCKED).
 func (c *Lock) unlock(s *State, now Instant, o *open) ntstatus.Status {
 	for _, e := range c.Locks {
 		if e.Flags&(LockShared|LockExclusive) != 0 && e.Flags&LockUnlock == 0 && e.Flags&LockFailImmediately == 0 {
@@ -155,8 +156,6 @@ func (c *Lock) unlock(s *State, now Instant, o *open) ntstatus.Status {
 		switch {
 		case e.Flags != LockUnlock:
 			st = ntstatus.InvalidParameter
-		case !r.valid():
-			st = ntstatus.InvalidLockRange
 		case f.locks == nil || !f.locks.remove(o, r):
 			st = ntstatus.RangeNotLocked
 		default:

@@ -29,6 +29,9 @@ type Open struct {
 	Options   smb2.CreateOptions // FileDeleteOnClose counts
 	Created   bool               // this CREATE made the file
 	Overwrite bool               // it exists and the disposition will truncate or replace it
+	// ImpliedDelete: DELETE is in Access by MAXIMUM_ALLOWED or GENERIC_ALL only. Open streams that do not share deletion
+	// do not stand against it (Samba: open_streams_for_delete is asked with the rights as they were asked for).
+	ImpliedDelete bool
 
 	Oplock  smb2.OplockLevel
 	Lease   *LeaseRequest // with Oplock = OplockLevelLease
@@ -95,7 +98,7 @@ func (c *Open) decide(s *State, now Instant, w *waiter) Result {
 		if f.stream != c.Stream {
 			return c.grant(s, now, nil, nil)
 		}
-		violation := f.violation(c.Access, c.Share)
+		violation := f.violation(c.Access, c.Share, c.ImpliedDelete)
 		if violation {
 			if kept := s.evict(now, f, c.Access, c.Share); kept {
 				return refuse(ntstatus.FileNotAvailable)

@@ -74,16 +74,16 @@ func (o *open) conflicts(access smb2.AccessMask, share smb2.ShareAccess) bool {
 }
 
 // violation says whether the open that cmd asks for meets a sharing violation: on its own
-// stream, and where it may delete the file, with deletion on every open stream (Samba:
-// open_streams_for_delete).
-func (f *file) violation(access smb2.AccessMask, share smb2.ShareAccess) bool {
+// stream, and where it has asked to delete the file (not by implication), with deletion on every open
+// stream (Samba: open_streams_for_delete).
+func (f *file) violation(access smb2.AccessMask, share smb2.ShareAccess, implied bool) bool {
 	if access&^statAccess == 0 {
 		return false
 	}
 	if f.share.conflict(access, share) {
 		return true
 	}
-	if access&deleteAccess != 0 {
+	if access&deleteAccess != 0 && !implied {
 		for _, x := range f.streams {
 			if x.share.denyDelete > 0 {
 				return true
