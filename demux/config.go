@@ -45,6 +45,7 @@ type Share struct {
 	Browseable   bool
 	GuestOK      bool
 	Encrypt      Encryption
+	Available    bool // continuously: clients may have persistent handles. Not with OtherWriters
 	OtherWriters bool // files change behind us: clients cache nothing but reads
 	Policy       acl.Policy
 }

@@ -22,8 +22,9 @@ type Demux struct {
 	state  statedb.DB
 	sink   *Sink
 
-	volumes fileSystems
-	full    sync.Map // of *rate.Sometimes by backend: see diskFull
+	detached detached
+	volumes  fileSystems
+	full     sync.Map // of *rate.Sometimes by backend: see diskFull
 
 	mu       sync.Mutex                // guards sessions
 	sessions map[uint64]*clientSession // by SessionId

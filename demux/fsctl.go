@@ -30,6 +30,8 @@ func init() {
 		smb2.FsctlDfsGetReferralsEx:         {run: refuseFsctl, noFile: true},
 		smb2.FsctlPipeWait:                  {run: refuseFsctl, noFile: true},
 
+		smb2.FsctlLmrRequestResiliency: {run: requestResiliency},
+
 		// Name other opens.
 		smb2.FsctlSrvRequestResumeKey:    {run: requestResumeKey},
 		smb2.FsctlSrvCopychunk:           {run: copychunk, readOnly: ntstatus.AccessDenied},

@@ -33,6 +33,8 @@ type open struct {
 	hint          *core.Hint      // of locks and caching on the file; nil unless arbitrated
 	granted       smb2.AccessMask // GrantedAccess, if arbitrated
 	deleteOnClose bool            // FILE_DELETE_ON_CLOSE was asked for
+	action        smb2.CreateAction
+	unseen        atomic.Bool // its CREATE may still be replayed: the client has not used it yet
 
 	mu        sync.Mutex // guards what follows
 	name      string     // normalised; a rename through this open changes it
@@ -181,6 +183,9 @@ func openOf(r *session.Request) *open {
 	if st := o.inSequence(r); st != ntstatus.Success {
 		r.Fail(st)
 		return nil
+	}
+	if o.unseen.Load() {
+		o.seen()
 	}
 	return o
 }
