@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"smbproxy/demux/rpc"
 	"smbproxy/session"
 	"smbproxy/statedb"
 )
@@ -21,6 +22,7 @@ type Demux struct {
 	table  [19]session.Command
 	state  statedb.DB
 	sink   *Sink
+	pipes  *rpc.Server // those that speak for the cluster
 
 	detached detached
 	volumes  fileSystems
@@ -37,6 +39,7 @@ func New(cfg Config) (*Demux, error) {
 	}
 	d := &Demux{log: cfg.Log, state: cfg.State, sink: cfg.Sink, sessions: map[uint64]*clientSession{}}
 	d.sink.demux = d
+	d.pipes = rpc.NewServer(cluster{d})
 	if d.log == nil {
 		d.log = slog.Default()
 	}

@@ -39,7 +39,7 @@ func init() {
 		smb2.FsctlDuplicateExtentsToFile: {run: duplicateExtents, readOnly: ntstatus.AccessDenied},
 
 		// Pipes: may wait.
-		smb2.FsctlPipeTransceive: {run: relayFsctlWaiting},
+		smb2.FsctlPipeTransceive: {run: transceivePipe},
 		smb2.FsctlPipePeek:       {run: relayFsctl},
 
 		// About one file.

@@ -29,6 +29,8 @@ type open struct {
 	born      time.Time
 	sequence  channelSequence
 
+	local *localPipe // a pipe that we serve ourselves: fid and at are nothing; else nil
+
 	arbitrated    bool            // pipes are not
 	hint          *core.Hint      // of locks and caching on the file; nil unless arbitrated
 	granted       smb2.AccessMask // GrantedAccess, if arbitrated
@@ -179,6 +181,12 @@ func openOf(r *session.Request) *open {
 	if o == nil || o.tree != t {
 		r.Fail(ntstatus.FileClosed)
 		return nil
+	}
+	if o.local != nil {
+		if st, ok := localPipeStatus[r.Header.Command]; ok {
+			r.Fail(st)
+			return nil
+		}
 	}
 	if st := o.inSequence(r); st != ntstatus.Success {
 		r.Fail(st)

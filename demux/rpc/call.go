@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/oiweiwei/go-msrpc/dcerpc"
@@ -33,32 +32,28 @@ type operation struct {
 	// and the levels that we have. The library cannot unpack a request of another level, nor answer it.
 	strings int
 	levels  []uint32
+	// armed are levels that we do not have, but that clients know as a pointer.
+	armed []uint32
 }
 
 // handle is a generated dispatcher of go-msrpc: it unpacks the request, calls our method and gives the operation
 // that packs the answer.
 type handle func(ctx context.Context, opnum int, r ndr.Reader) (dcerpc.Operation, error)
 
-// serve makes a method of a dispatcher. A request that cannot be unpacked is RPC_X_BAD_STUB_DATA, and so is one that
-// makes the unpacking panic: the library is not ours.
+// serve makes a method of a dispatcher. A request that cannot be unpacked is RPC_X_BAD_STUB_DATA.
 func serve(table map[uint16]operation, of func(c Caller) handle) method {
 	return func(c Caller, opnum uint16, stub []byte, order binary.ByteOrder) (answer []byte, fault uint32) {
 		row, ok := table[opnum]
 		if !ok {
 			return nil, faultOpRange
 		}
-		defer func() {
-			if recover() != nil {
-				answer, fault = nil, faultNDR
-			}
-		}()
 		if row.levels != nil {
 			level, ok := listLevel(stub, order, row.strings)
 			if !ok {
 				return nil, faultNDR
 			}
 			if !slices.Contains(row.levels, level) {
-				return noSuchList(level), 0
+				return noSuchList(level, slices.Contains(row.armed, level)), 0
 			}
 		}
 		drep := ndr.DefaultDataRepresentation
@@ -66,9 +61,9 @@ func serve(table map[uint16]operation, of func(c Caller) handle) method {
 			drep = 0
 		}
 		op, err := of(c)(context.Background(), int(opnum), ndr.NDR20(stub, drep))
-		var level levelError
-		if errors.As(err, &level) {
-			return le.AppendUint32(le.AppendUint32(nil, uint32(level)), errorInvalidLevel), 0
+		var ready answered
+		if errors.As(err, &ready) {
+			return ready, 0
 		}
 		if err != nil || op == nil {
 			return nil, faultNDR
@@ -80,10 +75,23 @@ func serve(table map[uint16]operation, of func(c Caller) handle) method {
 	}
 }
 
-// levelError is a level of information that a method does not have. It is answered with a union that is empty.
-type levelError uint32
+// answered is an answer that the library cannot pack, ready as it is; a method returns it as its error.
+type answered []byte
 
-func (e levelError) Error() string { return fmt.Sprintf("no information of level %d", uint32(e)) }
+func (answered) Error() string { return "answered already" }
+
+// noSuchLevel is the answer to a request for information of a level that not even the library knows: the level, a union
+// with a null pointer, and the status.
+func noSuchLevel(level uint32) answered { return words(level, 0, errorInvalidLevel) }
+
+// words are 32-bit values in NDR.
+func words(list ...uint32) []byte {
+	var b []byte
+	for _, w := range list {
+		b = le.AppendUint32(b, w)
+	}
+	return b
+}
 
 // listLevel finds the level in a request to list something, behind so many unique strings.
 func listLevel(stub []byte, order binary.ByteOrder, strings int) (level uint32, ok bool) {
@@ -112,14 +120,14 @@ func listLevel(stub []byte, order binary.ByteOrder, strings int) (level uint32, 
 	return word(), true
 }
 
-// noSuchList is the answer to a request to list something in a level that is not there: the level, an empty union,
-// no entries, no resume handle.
-func noSuchList(level uint32) []byte {
-	var b []byte
-	for _, w := range [...]uint32{level, level, 0, 0, errorInvalidLevel} {
-		b = le.AppendUint32(b, w)
+// noSuchList is the answer to a request to list something in a level that is not there: the level, a union that is
+// empty, or a null pointer for clients that know the level, no entries, no resume handle.
+func noSuchList(level uint32, armed bool) []byte {
+	b := words(level, level)
+	if armed {
+		b = append(b, words(0)...)
 	}
-	return b
+	return append(b, words(0, 0, errorInvalidLevel)...)
 }
 
 // page cuts a list as a client wishes: from resume on, as many as fit into limit bytes when each takes about

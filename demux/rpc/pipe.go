@@ -35,8 +35,8 @@ type Server struct {
 // NewServer makes a server for what cluster tells.
 func NewServer(cluster Cluster) *Server {
 	s := &Server{services: map[string][]service{}}
-	s.services["srvsvc"] = []service{srvsvcService(cluster)}
-	s.services["wkssvc"] = []service{wkssvcService(cluster)}
+	s.services["srvsvc"] = withManagement(srvsvcService(cluster))
+	s.services["wkssvc"] = withManagement(wkssvcService(cluster))
 	return s
 }
 
@@ -75,13 +75,13 @@ type assembly struct {
 	stub           []byte
 }
 
-// Write takes bytes of the client's: PDUs, or parts of one. STATUS_PIPE_DISCONNECTED: the pipe has
-// been ended by what it was told before.
+// Write takes bytes of the client's: PDUs, or parts of one. What is written to a pipe that has been ended by what
+// it was told before goes nowhere. Samba: the same (4.17).
 func (p *Pipe) Write(b []byte) ntstatus.Status {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.broken {
-		return ntstatus.PipeDisconnected
+		return ntstatus.Success
 	}
 	if p.unread > maxUnread {
 		return ntstatus.InsufficientResources
@@ -99,8 +99,9 @@ func (p *Pipe) Write(b []byte) ntstatus.Status {
 		if len(p.in) < int(h.fragment) {
 			break
 		}
-		p.packet(&h, p.in[:h.fragment])
+		pdu := p.in[:h.fragment:h.fragment]
 		p.in = p.in[h.fragment:]
+		p.packet(&h, pdu)
 	}
 	if len(p.in) == 0 {
 		p.in = nil // not to keep a buffer for an idle pipe
@@ -116,13 +117,13 @@ func (p *Pipe) end() {
 }
 
 // Read returns at most n bytes of the oldest fragment, and whether more of that fragment is left; none: there
-// is nothing to be read. STATUS_PIPE_DISCONNECTED: and there never will be.
+// is nothing to be read. STATUS_PIPE_BROKEN: and there never will be.
 func (p *Pipe) Read(n int) (b []byte, more bool, st ntstatus.Status) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.out) == 0 {
 		if p.broken {
-			return nil, false, ntstatus.PipeDisconnected
+			return nil, false, ntstatus.PipeBroken
 		}
 		return nil, false, ntstatus.Success
 	}

@@ -14,23 +14,29 @@ import (
 // srvsvcSyntax is 4B324FC8-1670-01D3-1278-5A47BF6EE188 version 3.0 ([MS-SRVS] 1.9).
 var srvsvcSyntax = syntax{uuid: [16]byte{0xc8, 0x4f, 0x32, 0x4b, 0x70, 0x16, 0xd3, 0x01, 0x12, 0x78, 0x5a, 0x47, 0xbf, 0x6e, 0xe1, 0x88}, major: 3}
 
+// Levels of shares ([MS-SRVS] 2.2.4.38): those that can be listed, and those that can be asked for of one share only.
+var (
+	shareLevels = []uint32{0, 1, 2, 501, 502}
+	shareOthers = []uint32{503, 1004, 1005, 1006, 1007, 1501}
+)
+
 // srvsvcTable are the methods of [MS-SRVS] 3.1.4 that we have. Those that change shares are not among them: shares are
 // what the configuration says.
 var srvsvcTable = map[uint16]operation{
-	8:  {strings: 2, levels: []uint32{0, 1}},              // NetrConnectionEnum
-	9:  {strings: 3, levels: []uint32{2, 3}},              // NetrFileEnum
-	10: {},                                                // NetrFileGetInfo
-	11: {},                                                // NetrFileClose
-	12: {strings: 3, levels: []uint32{0, 1, 2, 10, 502}},  // NetrSessionEnum
-	13: {},                                                // NetrSessionDel
-	15: {strings: 1, levels: []uint32{0, 1, 2, 501, 502}}, // NetrShareEnum
-	16: {},                                                // NetrShareGetInfo
-	20: {},                                                // NetrShareCheck
-	21: {},                                                // NetrServerGetInfo
-	23: {},                                                // NetrServerDiskEnum
-	28: {},                                                // NetrRemoteTOD
-	33: {},                                                // NetprNameValidate
-	36: {strings: 1, levels: []uint32{0, 1, 2, 501, 502}}, // NetrShareEnumSticky
+	8:  {strings: 2, levels: []uint32{0, 1}},                  // NetrConnectionEnum
+	9:  {strings: 3, levels: []uint32{2, 3}},                  // NetrFileEnum
+	10: {},                                                    // NetrFileGetInfo
+	11: {},                                                    // NetrFileClose
+	12: {strings: 3, levels: []uint32{0, 1, 2, 10, 502}},      // NetrSessionEnum
+	13: {},                                                    // NetrSessionDel
+	15: {strings: 1, levels: shareLevels, armed: shareOthers}, // NetrShareEnum
+	16: {},                                                    // NetrShareGetInfo
+	20: {},                                                    // NetrShareCheck
+	21: {},                                                    // NetrServerGetInfo
+	23: {},                                                    // NetrServerDiskEnum
+	28: {},                                                    // NetrRemoteTOD
+	33: {},                                                    // NetprNameValidate
+	36: {strings: 1, levels: shareLevels, armed: shareOthers}, // NetrShareEnumSticky
 }
 
 // srvsvcService is the interface of the pipe srvsvc.
@@ -78,8 +84,10 @@ func (s *srvsvcServer) GetInfo(_ context.Context, q *srvsvc.GetInfoRequest) (*sr
 		}}
 	case 1005:
 		info.Value = &srvsvc.ServerInfo_1005{ServerInfo1005: &srvsvc.ServerInfo1005{Comment: text(id.Comment)}}
+	case 502, 503, 599:
+		return &srvsvc.GetInfoResponse{Level: q.Level, Info: info, Return: errorInvalidLevel}, nil
 	default:
-		return nil, levelError(q.Level)
+		return nil, noSuchLevel(q.Level)
 	}
 	return &srvsvc.GetInfoResponse{Level: q.Level, Info: info}, nil
 }

@@ -84,7 +84,7 @@ func (s *srvsvcServer) file(id uint32) (*File, uint32) {
 // FileGetInfo is NetrFileGetInfo ([MS-SRVS] 3.1.4.3), for administrators.
 func (s *srvsvcServer) FileGetInfo(_ context.Context, q *srvsvc.FileGetInfoRequest) (*srvsvc.FileGetInfoResponse, error) {
 	if q.Level != 2 && q.Level != 3 {
-		return nil, levelError(q.Level)
+		return nil, noSuchLevel(q.Level)
 	}
 	f, status := s.file(q.FileID)
 	r := &srvsvc.FileGetInfoResponse{Level: q.Level, Info: &srvsvc.FileInfo{}, Return: status}

@@ -155,8 +155,13 @@ func (s *srvsvcServer) ShareGetInfo(_ context.Context, q *srvsvc.ShareGetInfoReq
 		info.Value = &srvsvc.ShareInfo_1006{ShareInfo1006: &srvsvc.ShareInfo1006{MaxUses: unlimited}}
 	case 1501:
 		info.Value = &srvsvc.ShareInfo_1501{ShareInfo1501: &srvsvc.ShareInfo1501I{SecurityDescriptor: everyone}}
+	case 1007: // flags and another directory's name, both empty; the library does not know it
+		if r.Return != success {
+			return nil, answered(words(q.Level, 0, r.Return))
+		}
+		return nil, answered(words(q.Level, 1, 0, 2, 1, 0, 1, 0, success))
 	default:
-		return nil, levelError(q.Level)
+		return nil, noSuchLevel(q.Level)
 	}
 	if r.Return != success {
 		info.Value = nil // a null pointer in the level's arm

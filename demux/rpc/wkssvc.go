@@ -55,7 +55,7 @@ func (s *wkssvcServer) GetInfo(_ context.Context, q *wkssvc.GetInfoRequest) (*wk
 			LANRoot: text(""), LoggedOnUsers: uint32(len(s.cluster.Sessions())),
 		}}
 	default:
-		return nil, levelError(q.Level)
+		return nil, noSuchLevel(q.Level)
 	}
 	return r, nil
 }

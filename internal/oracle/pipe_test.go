@@ -17,13 +17,11 @@ type pipeStep struct {
 	body func(id smb2.FileID) smb2.Body
 }
 
-// pipeSteps are what a client can ask of a pipe beside speaking with it.
+// pipeSteps are what a client can ask of a pipe beside speaking with it, but for LOCK and FSCTLs of files, where
+// smbd says what comes of a pipe being a file inside (4.17).
 func pipeSteps() []pipeStep {
 	list := []pipeStep{
 		{"flush", smb2.CommandFlush, func(id smb2.FileID) smb2.Body { return &smb2.FlushRequest{FileID: id} }},
-		{"lock", smb2.CommandLock, func(id smb2.FileID) smb2.Body {
-			return &smb2.LockRequest{FileID: id, Locks: []smb2.LockElement{{Length: 1, Flags: smb2.LockFlagExclusiveLock | smb2.LockFlagFailImmediately}}}
-		}},
 		{"list", smb2.CommandQueryDirectory, func(id smb2.FileID) smb2.Body {
 			return &smb2.QueryDirectoryRequest{FileID: id, FileInformationClass: smb2.FileNamesInformation, FileName: "*", OutputBufferLength: 1000}
 		}},
@@ -32,15 +30,6 @@ func pipeSteps() []pipeStep {
 		}},
 		{"peek", smb2.CommandIoctl, func(id smb2.FileID) smb2.Body {
 			return &smb2.IoctlRequest{FileID: id, CtlCode: smb2.FsctlPipePeek, Flags: smb2.IoctlIsFsctl, MaxOutputResponse: 100}
-		}},
-		{"sparse", smb2.CommandIoctl, func(id smb2.FileID) smb2.Body {
-			return &smb2.IoctlRequest{FileID: id, CtlCode: smb2.FsctlSetSparse, Flags: smb2.IoctlIsFsctl, MaxOutputResponse: 100}
-		}},
-		{"resume key", smb2.CommandIoctl, func(id smb2.FileID) smb2.Body {
-			return &smb2.IoctlRequest{FileID: id, CtlCode: smb2.FsctlSrvRequestResumeKey, Flags: smb2.IoctlIsFsctl, MaxOutputResponse: 100}
-		}},
-		{"object id", smb2.CommandIoctl, func(id smb2.FileID) smb2.Body {
-			return &smb2.IoctlRequest{FileID: id, CtlCode: smb2.FsctlCreateOrGetObjectID, Flags: smb2.IoctlIsFsctl, MaxOutputResponse: 100}
 		}},
 		{"oplock break", smb2.CommandOplockBreak, func(id smb2.FileID) smb2.Body { return &smb2.OplockBreakRequest{FileID: id} }},
 		{"write nothing", smb2.CommandWrite, func(id smb2.FileID) smb2.Body { return &smb2.WriteRequest{FileID: id} }},
