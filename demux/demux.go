@@ -9,7 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"smbproxy/demux/rpc"
 	"smbproxy/session"
 	"smbproxy/statedb"
 )
@@ -22,11 +21,9 @@ type Demux struct {
 	table  [19]session.Command
 	state  statedb.DB
 	sink   *Sink
-	pipes  *rpc.Server // those that speak for the cluster
 
-	detached detached
-	volumes  fileSystems
-	full     sync.Map // of *rate.Sometimes by backend: see diskFull
+	volumes fileSystems
+	full    sync.Map // of *rate.Sometimes by backend: see diskFull
 
 	mu       sync.Mutex                // guards sessions
 	sessions map[uint64]*clientSession // by SessionId
@@ -39,7 +36,6 @@ func New(cfg Config) (*Demux, error) {
 	}
 	d := &Demux{log: cfg.Log, state: cfg.State, sink: cfg.Sink, sessions: map[uint64]*clientSession{}}
 	d.sink.demux = d
-	d.pipes = rpc.NewServer(cluster{d})
 	if d.log == nil {
 		d.log = slog.Default()
 	}

@@ -32,7 +32,6 @@ type rig struct {
 	demux  *Demux
 	server *session.Server
 	addr   string
-	state  *statedb.Owner
 	config Config
 }
 
@@ -80,7 +79,7 @@ func newRig(t testing.TB, opt rigOptions) *rig {
 		t.Fatal(err)
 	}
 	run(t, state.Run)
-	r.config.State, r.state = state, state
+	r.config.State = state
 	if r.demux, err = New(r.config); err != nil {
 		t.Fatal(err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"sync"
 
-	"smbproxy/internal/ntstatus"
 	"smbproxy/internal/smb2"
 	"smbproxy/statedb/core"
 )
@@ -103,23 +102,15 @@ func (s *Sink) BreakLease(b core.BreakLease) {
 	})
 }
 
-// Closed closes at the backend what the state has closed by itself, in a session or detached from it.
+// Closed closes at the backend what the state has closed by itself.
 func (s *Sink) Closed(c core.Closed) {
-	var o *open
-	if cs := s.demux.clientSession(uint64(c.Session)); cs != nil {
-		if o = cs.find(fileID(c.Open)); o != nil && !cs.remove(o) {
-			o = nil
-		}
-	}
-	if o == nil {
-		o = s.demux.detached.take(c.Open)
-	}
-	if o == nil {
-		// Its client closes it just now, and the backend has been told what to delete.
-		s.demux.unlinked(c.Delete, ntstatus.UnexpectedNetworkError)
+	cs := s.demux.clientSession(uint64(c.Session))
+	if cs == nil {
 		return
 	}
-	o.closeAtBackend(c.Delete)
+	if o := cs.find(fileID(c.Open)); o != nil && cs.remove(o) {
+		o.closeAtBackend(c.Delete)
+	}
 }
 
 // fileID is the FileId of an open: both halves are its number.

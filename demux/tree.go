@@ -24,7 +24,6 @@ type tree struct {
 	share    *Share               // as it was when the tree was connected
 	readOnly bool
 	pipes    bool // IPC$
-	admin    bool // of IPC$: may list and close what others have open
 	born     time.Time
 
 	closed bool // guarded by session.mu: nothing more can be opened
@@ -64,16 +63,20 @@ func (a *attachment) drop() {
 	}
 }
 
+// fit says whether new opens should go through the attachment: it is not lost, and nobody else's request holds up
+// its lane.
+func (a *attachment) fit() bool { return a.Alive() && !a.Avoid() }
+
 // treeOf is the tree that a request runs on; its row needs one.
 func treeOf(r *session.Request) *tree { return r.Tree.Upper.(*tree) }
 
-// attached returns the attachment to a backend with a reference for the caller, or nil if there is none or it is
-// lost, or if a reauthentication has made the session another user's: then attach must be asked, which blocks.
+// attached returns the attachment to a backend with a reference for the caller, or nil if there is none, it is
+// lost or held up, or if a reauthentication has made the session another user's: then attach must be asked, which blocks.
 func (t *tree) attached(id session.Identity, pool *backend.Pool) *attachment {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	a := t.at[pool]
-	if a == nil || !a.Alive() || t.identity != id {
+	if a == nil || !a.fit() || t.identity != id {
 		return nil
 	}
 	a.refs.Add(1)
@@ -142,7 +145,7 @@ func (t *tree) keep(a *attachment, id session.Identity, user string) (*attachmen
 		t.mu.Unlock()
 		a.Release()
 		return nil, ntstatus.NetworkNameDeleted
-	case old != nil && old.Alive() && t.identity == id:
+	case old != nil && old.fit() && t.identity == id:
 		old.refs.Add(1)
 		t.mu.Unlock()
 		a.Release()

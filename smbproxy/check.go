@@ -143,6 +143,12 @@ func (l *loader) checkBackends() {
 			}
 			m[v] = b.Name
 		}
+		if b.MaxLanes < b.Lanes {
+			l.fault(section, l.at(section, "max lanes"), "max lanes", "%d is less than `lanes`, %d", b.MaxLanes, b.Lanes)
+		}
+		if b.DownAfter < b.SuspectAfter {
+			l.fault(section, l.at(section, "down after"), "down after", "%v comes before `suspect after`, %v", b.DownAfter, b.SuspectAfter)
+		}
 		once(seen.address, strings.ToLower(b.Address), "address", "a backend is one smbd")
 		once(seen.keytab, b.KeytabFile, "dedicated keytab file", "who breaks into one backend would be every user on the other")
 		once(seen.principal, strings.ToLower(b.ServicePrincipal)+"@"+b.Realm, "service principal", "a ticket for one backend would open the other")

@@ -29,7 +29,6 @@ type Global struct {
 	Realm        string
 	DNSHostname  string
 	MachineSID   string
-	AdminUsers   []string
 
 	Interfaces     []string
 	Ports          []int
@@ -85,7 +84,13 @@ type Backend struct {
 	SigningAlgorithms    []string
 	EncryptionAlgorithms []string
 	Lanes                int
+	MaxLanes             int
 	ConnectTimeout       time.Duration
+	SuspectAfter         time.Duration
+	DownAfter            time.Duration
+	ProbeInterval        time.Duration
+	FenceCommand         string
+	FenceTimeout         time.Duration
 
 	// What only the backend's own smb.conf is told.
 	HostsAllow   []string

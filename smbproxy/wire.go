@@ -10,7 +10,6 @@ import (
 	"smbproxy/crypto"
 	"smbproxy/demux"
 	"smbproxy/demux/backend"
-	"smbproxy/demux/rpc"
 	"smbproxy/internal/smb2"
 	"smbproxy/session"
 	"smbproxy/session/auth"
@@ -83,8 +82,16 @@ func backendConfig(cfg *Config, b *Backend) backend.Config {
 		Encrypt:     b.Encryption == "required",
 		Ciphers:     wireNames(b.EncryptionAlgorithms, cipherByName),
 		Lanes:       b.Lanes,
+		MaxLanes:    b.MaxLanes,
+		MaxOpens:    b.MaxOpenFiles,
 		DialTimeout: b.ConnectTimeout,
 		MinUID:      uint32(cfg.Global.MinimumUID),
+
+		SuspectAfter: b.SuspectAfter,
+		DownAfter:    b.DownAfter,
+		ProbeEvery:   b.ProbeInterval,
+		FenceCommand: b.FenceCommand,
+		FenceTimeout: b.FenceTimeout,
 	}
 }
 
@@ -121,15 +128,11 @@ func demuxConfig(cfg *Config, pools map[string]*backend.Pool, log *slog.Logger) 
 	if len(cfg.Backends) > 0 {
 		out.PipeBackend = cfg.Backends[0].Name
 	}
-	out.Identity = rpc.Identity{Name: cfg.Global.NetBIOSName, Domain: cfg.Global.Workgroup, Comment: cfg.Global.ServerString}
 	if cfg.Global.RestrictAnonymous < 2 {
 		out.GuestAccount = cfg.Global.GuestAccount
 	}
 	var faults []error
 	var err error
-	if out.Admins, err = acl.ParseUsers(cfg.Global.AdminUsers); err != nil {
-		faults = append(faults, err)
-	}
 	if out.Interfaces, err = channelInterfaces(&cfg.Global, hostInterfaces); err != nil {
 		faults = append(faults, err)
 	}

@@ -1,6 +1,10 @@
 package backend
 
 import (
+	"errors"
+	"log/slog"
+	"runtime/debug"
+
 	"smbproxy/internal/smb2"
 	"smbproxy/internal/transport"
 )
@@ -36,6 +40,7 @@ type Call struct {
 	ghost      bool // stands for a call that was given up, until its reply comes
 	waits      bool // may take for ever by its nature
 	urgent     bool
+	changes    bool // something at the backend, see changes
 	command    smb2.Command
 	charge     uint16 // as sent; 0 once the credits are back
 	messageID  uint64
@@ -43,6 +48,7 @@ type Call struct {
 	asyncID    uint64           // from the interim reply; 0: none came
 	frame      *transport.Frame // the owned request while it is queued
 	since      int64            // when sent or found pending, by Pool.now
+	canceledAt int64            // when CANCEL was asked for, by Pool.now
 	list       *callList        // which of the lists it is on
 	next, prev *Call
 }
@@ -72,12 +78,40 @@ type Completion interface {
 	Pending(c *Call)
 	// Complete ends the call, exactly once: c may be used again from within.
 	// h and reply are borrowed. If err is not nil they are nil: there is no
-	// reply because the lane, session or tree is lost
-	// (ntstatus.UnexpectedNetworkError), or Cancel came before the request was
-	// sent (ntstatus.Cancelled), or the request cannot be sent at all
-	// (ntstatus.InvalidParameter).
+	// reply because the lane, session or tree is lost (a *LostError), or Cancel came
+	// before the request was sent or while its lane is stuck (ntstatus.Cancelled),
+	// or the request cannot be sent at all (ntstatus.InvalidParameter).
 	Complete(c *Call, h *smb2.Header, reply *transport.Frame, err error)
 }
+
+// Failer is a Completion that wants to know that its Complete has panicked, to
+// fail what depends on it; the lane is lost then.
+type Failer interface{ Failed(c *Call) }
+
+// complete calls Done.Complete. A panic in there ends the lane and not the process.
+func (cn *connection) complete(c *Call, h *smb2.Header, reply *transport.Frame, err error) {
+	done := c.Done
+	defer cn.survive(c, done)
+	done.Complete(c, h, reply, err)
+}
+
+// survive is complete's recover.
+func (cn *connection) survive(c *Call, done Completion) {
+	v := recover()
+	if v == nil {
+		return
+	}
+	cn.pool.log.Error("panic in a completion", slog.Int("lane", cn.lane), slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
+	cn.kill(errPanic)
+	if f, ok := done.(Failer); ok {
+		defer func() { _ = recover() }() // it is as broken as Complete, and has been logged
+		f.Failed(c)
+	}
+}
+
+// errPanic ends a lane on which a completion has panicked: nobody knows what it
+// left undone there.
+var errPanic = errors.New("a completion has panicked")
 
 // callList is a list of calls in the order they were put on it.
 type callList struct {
@@ -95,6 +129,22 @@ func (l *callList) push(c *Call) {
 	}
 	l.tail = c
 	l.n++
+}
+
+// replace puts g in the place of c, which is on the list.
+func (l *callList) replace(c, g *Call) {
+	g.list, g.prev, g.next = l, c.prev, c.next
+	if g.prev == nil {
+		l.head = g
+	} else {
+		g.prev.next = g
+	}
+	if g.next == nil {
+		l.tail = g
+	} else {
+		g.next.prev = g
+	}
+	c.list, c.prev, c.next = nil, nil, nil
 }
 
 // unlink takes c off the list it is on, if any.

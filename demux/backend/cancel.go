@@ -1,6 +1,8 @@
 package backend
 
 import (
+	"time"
+
 	"smbproxy/internal/ntstatus"
 	"smbproxy/internal/smb2"
 )
@@ -27,7 +29,7 @@ func (cn *connection) cancel(c *Call) {
 		c.frame, c.state = nil, callIdle
 		cn.mu.Unlock()
 		f.Release()
-		c.Done.Complete(c, nil, nil, ntstatus.Cancelled)
+		cn.complete(c, nil, nil, ntstatus.Cancelled)
 		return
 	case callSent:
 		switch {
@@ -48,7 +50,7 @@ func (cn *connection) cancel(c *Call) {
 // that overtakes the interim reply on the wire is found by the MessageId. A call
 // that smbd will not give up is given up here.
 func (cn *connection) cancelLocked(c *Call) departure {
-	c.cancelDue = false
+	c.cancelDue, c.canceledAt, cn.cancels = false, cn.pool.now(), true
 	w := departure{call: c, session: c.session, tree: c.tree, messageID: c.messageID, asyncID: c.asyncID}
 	if c.deaf {
 		cn.abandonLocked(c)
@@ -72,6 +74,32 @@ func (cn *connection) sendCancel(w departure) {
 	}
 	cn.write(f, w.session, w.tree, nil)
 	if w.abandoned {
-		w.call.Done.Complete(w.call, nil, nil, ntstatus.Cancelled)
+		cn.complete(w.call, nil, nil, ntstatus.Cancelled)
 	}
+}
+
+// cancelGrace is how long smbd has to heed a CANCEL before a stuck lane is not
+// waited for any more.
+const cancelGrace = time.Second
+
+// giveUpLocked takes out what a stuck lane has been asked to cancel and does not:
+// its client is not to wait for a file system that hangs. What changes something
+// is waited for, since it will happen; but of a CREATE the handle is closed then.
+// The caller completes the calls when the lock is gone.
+func (cn *connection) giveUpLocked(now int64) (over []*Call) {
+	if !cn.cancels {
+		return nil
+	}
+	cn.cancels = false
+	for _, c := range cn.inflight {
+		switch {
+		case !c.canceled || c.ghost || c.changes && c.command != smb2.CommandCreate:
+		case c.state != callSent || c.telling || time.Duration(now-c.canceledAt) < cancelGrace:
+			cn.cancels = true
+		default:
+			cn.abandonLocked(c)
+			over = append(over, c)
+		}
+	}
+	return over
 }

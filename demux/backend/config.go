@@ -27,13 +27,20 @@ type Config struct {
 
 	Lanes    int // connections to start with, each dialed when first needed; 4
 	MaxLanes int // connections at most; 64, and at least Lanes
+	MaxOpens int // "max open files" of its smbd, which each lane has for itself; 59,000
 	Credits  int // what is asked of smbd for each lane; 8192
 
-	DialTimeout    time.Duration // TCP and NEGOTIATE together; 3 s
-	RequestTimeout time.Duration // a request without final reply for so long ends its lane; 60 s
-	SlowAfter      time.Duration // a lane whose oldest request waits longer gets no new clients; 100 ms
-	IdleTimeout    time.Duration // unused trees, sessions and lanes are given up after it; 60 s
-	TicketLife     time.Duration // of a minted ticket; its sessions are reauthenticated at half of it; 1 h
+	DialTimeout  time.Duration // TCP and NEGOTIATE together; 3 s
+	SlowAfter    time.Duration // a lane whose oldest request waits longer gets no new clients; 100 ms
+	SuspectAfter time.Duration // without any sign of life, StateSuspect; 1 s
+	DownAfter    time.Duration // without any sign of life, StateDown; 10 s
+	ProbeEvery   time.Duration // a backend that nobody uses is asked for a sign of life; 10 s
+	IdleTimeout  time.Duration // unused trees, sessions and lanes are given up after it; 60 s
+	TicketLife   time.Duration // of a minted ticket; its sessions are reauthenticated at half of it; 1 h
+
+	FenceCommand string        // for /bin/sh: ends for good what a backend that is down still does; none
+	FenceTimeout time.Duration // FenceCommand is killed after it; 30 s
+	Sessions     SessionLog    // told of every session; nil: nobody
 
 	MinUID uint32     // users below are refused, root always; 1000
 	Lookup LookupFunc // the passwd database; OSLookup
@@ -50,7 +57,7 @@ type Config struct {
 const (
 	maxCredits = 8192 // smbd's own default for "smb2 max credits"
 	minCredits = 256  // an 8 MiB request takes 128, and some are kept
-	tickEvery  = 100 * time.Millisecond
+	tickEvery  = 50 * time.Millisecond
 	sweepEvery = time.Second
 )
 
@@ -61,8 +68,12 @@ func (c Config) withDefaults() (Config, error) {
 	c.MaxLanes = cmp.Or(c.MaxLanes, max(64, c.Lanes))
 	c.Credits = cmp.Or(c.Credits, maxCredits)
 	c.DialTimeout = cmp.Or(c.DialTimeout, 3*time.Second)
-	c.RequestTimeout = cmp.Or(c.RequestTimeout, time.Minute)
 	c.SlowAfter = cmp.Or(c.SlowAfter, 100*time.Millisecond)
+	c.SuspectAfter = cmp.Or(c.SuspectAfter, time.Second)
+	c.DownAfter = cmp.Or(c.DownAfter, 10*time.Second)
+	c.ProbeEvery = cmp.Or(c.ProbeEvery, 10*time.Second)
+	c.FenceTimeout = cmp.Or(c.FenceTimeout, 30*time.Second)
+	c.MaxOpens = cmp.Or(c.MaxOpens, 59_000)
 	c.IdleTimeout = cmp.Or(c.IdleTimeout, time.Minute)
 	c.TicketLife = cmp.Or(c.TicketLife, time.Hour)
 	c.MinUID = cmp.Or(c.MinUID, 1000)
@@ -100,7 +111,8 @@ func (c *Config) check() error {
 	fault(c.KeytabFile == "", "no keytab file")
 	fault(c.Lanes < 1 || c.MaxLanes < c.Lanes, "lanes %d, at most %d", c.Lanes, c.MaxLanes)
 	fault(c.Credits < minCredits || c.Credits > 65535, "credits %d are not between %d and 65535", c.Credits, minCredits)
-	fault(c.TicketLife < 0 || c.RequestTimeout < 0 || c.IdleTimeout < 0 || c.DialTimeout < 0 || c.SlowAfter < 0, "negative time")
+	fault(min(c.TicketLife, c.IdleTimeout, c.DialTimeout, c.SlowAfter, c.SuspectAfter, c.ProbeEvery, c.FenceTimeout) < 0, "negative time")
+	fault(c.DownAfter < c.SuspectAfter, "down after %v, before it is suspect (%v)", c.DownAfter, c.SuspectAfter)
 	for _, a := range c.Signing {
 		fault(a != crypto.SigningAESGMAC && a != crypto.SigningAESCMAC && a != crypto.SigningHMACSHA256, "signing algorithm %v", a)
 	}

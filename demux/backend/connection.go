@@ -1,9 +1,12 @@
 package backend
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -27,6 +30,9 @@ type connection struct {
 	opens atomic.Int64  // CREATEs that succeeded less CLOSEs
 	calls atomic.Uint64 // replies
 	dead  atomic.Bool   // err is set
+	slow  atomic.Bool   // the head of ready waits for longer than SlowAfter
+	// stuckBy is whose request the main thread of smbd hangs in; nil: it gets on.
+	stuckBy atomic.Pointer[session]
 
 	up bool // was the lane's connection; guarded by Pool.mu
 
@@ -51,7 +57,10 @@ type connection struct {
 	keeper   *treeConnect        // the IPC$ connect that keeps smbd from dropping us
 	keeping  bool                // keep is at work
 
-	slow bool // the head of ready waits too long
+	pinger  Call   // asks for a sign of life
+	heard   uint64 // calls at the last tick
+	heardAt int64  // of the tick that found calls changed, by Pool.now
+	cancels bool   // CANCEL was asked for calls that may be in flight still
 }
 
 // newConnection takes over nc's socket; serve has to be run.
@@ -97,10 +106,16 @@ func (cn *connection) end(err error) {
 	cn.mu.Lock()
 	cn.failLocked(err)
 	lost := cn.err
-	calls := make([]*Call, 0, len(cn.inflight)+cn.waiting.n)
+	calls := make([]*Call, 0, len(cn.inflight)+cn.waiting.n) // in the order in which they were sent, then those that were not
+	changed := make(map[*session]bool)
 	for _, c := range cn.inflight {
 		calls = append(calls, c)
+		if c.changes {
+			changed[c.session] = true
+		}
 	}
+	slices.SortFunc(calls, func(a, b *Call) int { return cmp.Compare(a.messageID, b.messageID) })
+	sent := len(calls)
 	for c := cn.waiting.peek(); c != nil; c = cn.waiting.peek() {
 		cn.waiting.take(c)
 		calls = append(calls, c)
@@ -115,7 +130,9 @@ func (cn *connection) end(err error) {
 			c.frame = nil
 		}
 	}
-	for _, s := range cn.sessions {
+	all := slices.Collect(maps.Values(cn.sessions))
+	over := cn.pool.sessionsOver(all, changed, peerEnded(lost)) // before anybody who sees Gone asks
+	for _, s := range all {
 		s.dropLocked()
 	}
 	cn.mu.Unlock()
@@ -124,9 +141,10 @@ func (cn *connection) end(err error) {
 	for _, f := range frames {
 		f.Release()
 	}
-	for _, c := range calls {
-		c.Done.Complete(c, nil, nil, lost)
+	for i, c := range calls {
+		cn.complete(c, nil, nil, cn.lost(c.session, i < sent, lost))
 	}
+	cn.pool.forgetSessions(over)
 }
 
 // opener finds the key for a TRANSFORM_HEADER; transport.Options.Opener.

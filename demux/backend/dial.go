@@ -11,8 +11,8 @@ import (
 	"smbproxy/internal/transport"
 )
 
-// Backoff between attempts to reach a backend that is down. In between every
-// Connect fails at once.
+// Backoff between attempts to reach a backend to which connections cannot be made.
+// In between every Connect fails at once; so they do while it is Down.
 const (
 	backoffMin = 100 * time.Millisecond
 	backoffMax = 2 * time.Second
@@ -25,6 +25,9 @@ const probeLimit = 250 * time.Millisecond
 // at maxQueuedBytes, but one call after the other may still pass that check.
 const queueLimit = 256 << 20
 
+// patience is how long a socket may take nothing: for ever.
+const patience = 365 * 24 * time.Hour
+
 // dial is one attempt to connect a lane, shared by all who wait for it.
 type dial struct {
 	done chan struct{} // closed when conn or err is set
@@ -32,7 +35,8 @@ type dial struct {
 	err  error
 }
 
-// outage is the state of the backend as dialing sees it.
+// outage is the state of the backend as dialing sees it, until watch has made up
+// its mind.
 //
 //	     dial fails            backoff over, a Connect comes
 //	up ─────────────> down ───────────────────────────────> probing
@@ -79,11 +83,11 @@ func (p *Pool) connection(ctx context.Context, ln *lane) (*connection, error) {
 	return d.conn, d.err
 }
 
-// dial runs one attempt and notes how it went: one log line when the backend's
-// state changes.
+// dial runs one attempt and notes how it went.
 func (p *Pool) dial(ln *lane, d *dial) {
 	ctx, cancel := context.WithTimeoutCause(context.Background(), p.cfg.DialTimeout, p.unanswered())
 	defer cancel()
+	began := p.now()
 	cn, err := p.open(ctx, ln.id)
 	p.mu.Lock()
 	was := p.down
@@ -93,7 +97,9 @@ func (p *Pool) dial(ln *lane, d *dial) {
 	case err != nil:
 		d.err = fmt.Errorf("backend %q at %s cannot be reached: %w: %w", p.cfg.Name, p.cfg.Address, ntstatus.UnexpectedNetworkError, err)
 		backoff := min(max(backoffMin, 2*was.backoff), backoffMax)
-		p.down = outage{err: d.err, backoff: backoff, retryAt: p.now() + int64(backoff)}
+		if p.vital.state < StateDown {
+			p.down = outage{err: d.err, backoff: backoff, retryAt: p.now() + int64(backoff)}
+		}
 	case closed:
 		d.err = errClosed
 	default:
@@ -101,18 +107,16 @@ func (p *Pool) dial(ln *lane, d *dial) {
 		d.conn, ln.conn, cn.up = cn, cn, true
 	}
 	p.mu.Unlock()
-	switch {
-	case err != nil && was.err == nil:
-		p.log.Error("backend cannot be reached", slog.String("address", p.cfg.Address), slog.Any("error", err))
-	case err == nil && closed:
+	if err == nil && closed {
 		cn.kill(errClosed)
-	case err == nil && was.err != nil:
-		p.log.Info("backend is reachable again", slog.String("address", p.cfg.Address))
 	}
+	p.dialed(began, err)
 	close(d.done)
 }
 
-// open connects and negotiates.
+// open connects and negotiates. A lane that is blocked by its file system does not
+// read, so there is no limit to how long its socket may be full: a backend that is
+// dead is found by watch.
 func (p *Pool) open(ctx context.Context, lane int) (*connection, error) {
 	nc, err := p.cfg.Dial(ctx, "tcp", p.cfg.Address)
 	if err != nil {
@@ -120,9 +124,12 @@ func (p *Pool) open(ctx context.Context, lane int) (*connection, error) {
 	}
 	cn := newConnection(p, lane)
 	cn.nc = transport.NewConn(nc, transport.Options{
-		Opener: cn.opener, QueueLimit: queueLimit, WriteTimeout: p.cfg.RequestTimeout,
+		Opener: cn.opener, QueueLimit: queueLimit, WriteTimeout: patience,
 	})
-	p.children.Go(cn.serve)
+	if !p.spawn(cn.serve) {
+		_ = nc.Close() // nothing was sent
+		return nil, errClosed
+	}
 	if err := cn.negotiate(ctx); err != nil {
 		cn.kill(err)
 		return nil, err
@@ -133,15 +140,16 @@ func (p *Pool) open(ctx context.Context, lane int) (*connection, error) {
 // ended notes that a connection is gone; its reader calls it once.
 func (p *Pool) ended(cn *connection, err error) {
 	p.mu.Lock()
-	ln := p.lanes[cn.lane]
-	if ln.conn == cn {
-		ln.conn = nil
+	if cn.lane != noLane && p.lanes[cn.lane].conn == cn {
+		p.lanes[cn.lane].conn = nil
 	}
 	if cn.up {
-		ln.lost++
+		p.lanes[cn.lane].lost++
 	}
 	quiet := p.closed || !cn.up
+	p.vital.urgent = p.vital.urgent || !quiet && !errors.Is(err, errIdle)
 	p.mu.Unlock()
+	p.stir()
 	switch {
 	case quiet:
 	case errors.Is(err, errIdle):

@@ -53,7 +53,7 @@ func (w *waiter) Pending(*Call) {}
 // Complete implements Completion.
 func (w *waiter) Complete(c *Call, h *smb2.Header, reply *transport.Frame, err error) {
 	if !w.over.CompareAndSwap(false, true) {
-		w.orphan(h, reply)
+		orphan{call: &w.Call}.Complete(c, h, reply, err)
 		return
 	}
 	w.err = err
@@ -63,8 +63,14 @@ func (w *waiter) Complete(c *Call, h *smb2.Header, reply *transport.Frame, err e
 	close(w.done)
 }
 
-// orphan gives back what an abandoned CREATE opened.
-func (w *waiter) orphan(h *smb2.Header, reply *transport.Frame) {
+// orphan is the completion of a call that was given up.
+type orphan struct {
+	forget
+	call *Call
+}
+
+// Complete implements Completion: what a CREATE opened all the same is closed.
+func (o orphan) Complete(_ *Call, h *smb2.Header, reply *transport.Frame, _ error) {
 	if h == nil || h.Command != smb2.CommandCreate || h.Status != ntstatus.Success {
 		return
 	}
@@ -73,6 +79,6 @@ func (w *waiter) orphan(h *smb2.Header, reply *transport.Frame) {
 		return
 	}
 	c := &Call{Done: forget{}, Frame: newRequest(smb2.CommandClose, &smb2.CloseRequest{FileID: created.FileID})}
-	c.tree, c.session, c.client = w.tree, w.session, w.client
-	w.session.conn.submit(c)
+	c.tree, c.session = o.call.tree, o.call.session
+	c.session.conn.submit(c)
 }

@@ -58,7 +58,7 @@ func TestUsersOnOneLane(t *testing.T) {
 func TestSharingAndAffinity(t *testing.T) {
 	r := newRig(t, "")
 	cfg := r.config()
-	cfg.Lanes = 2
+	cfg.Lanes, cfg.MaxLanes = 2, 2
 	p := startPool(t, cfg)
 	a := mustConnect(t, p, "user1", "share", 1)
 	again := mustConnect(t, p, "user1", "SHARE", 1)

@@ -53,7 +53,7 @@ func (r *rig) global(more string) string {
 
 // config is a pool's configuration for the rig.
 func (r *rig) config() Config {
-	return Config{Name: "b1", Address: r.smbd.Addr(), Realm: testRealm, KeytabFile: r.keytab, Lanes: 1, Lookup: r.lookup}
+	return Config{Name: "b1", Address: r.smbd.Addr(), Realm: testRealm, KeytabFile: r.keytab, Lanes: 1, MaxLanes: 1, Lookup: r.lookup}
 }
 
 // lookup is the lab's passwd database: the test itself sees the host's.

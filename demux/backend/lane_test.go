@@ -148,7 +148,7 @@ func TestCorruptedSealedReply(t *testing.T) {
 func TestKilledBackend(t *testing.T) {
 	r := newRig(t, "")
 	cfg := r.config()
-	cfg.Lanes = 2
+	cfg.Lanes, cfg.MaxLanes = 2, 2
 	p := startPool(t, cfg)
 	a := mustConnect(t, p, "user1", "share", 1)
 	b := mustConnect(t, p, "user2", "share", 2)
@@ -198,12 +198,12 @@ func TestKilledBackend(t *testing.T) {
 	}
 }
 
-// A frozen backend answers nobody: the deadline ends the lane, new Connects are
+// A frozen backend answers nobody: DownAfter ends the lane, new Connects are
 // refused in bounded time.
 func TestFrozenBackend(t *testing.T) {
 	r := newRig(t, "")
 	cfg := r.config()
-	cfg.RequestTimeout, cfg.DialTimeout = 500*time.Millisecond, 300*time.Millisecond
+	cfg.SuspectAfter, cfg.DownAfter, cfg.DialTimeout = 200*time.Millisecond, 500*time.Millisecond, 300*time.Millisecond
 	p := startPool(t, cfg)
 	tree := mustConnect(t, p, "user1", "share", 1)
 	waiting := notify(t, tree)
@@ -213,8 +213,8 @@ func TestFrozenBackend(t *testing.T) {
 	defer r.smbd.Thaw()
 	begin := time.Now()
 	o := submit(tree, smb2.CommandEcho, &smb2.EchoRequest{})
-	if got := o.result(t); !errors.Is(got.err, ntstatus.UnexpectedNetworkError) || !strings.Contains(got.err.Error(), "ECHO") {
-		t.Errorf("got %+v, want an error that names the request", got)
+	if got := o.result(t); !errors.Is(got.err, ntstatus.UnexpectedNetworkError) || !strings.Contains(got.err.Error(), "no sign of life") {
+		t.Errorf("got %+v, want an error that says why", got)
 	}
 	if d := time.Since(begin); d < 400*time.Millisecond || d > 5*time.Second {
 		t.Errorf("given up after %v, want about 0.5 s", d)
@@ -244,7 +244,7 @@ func TestFrozenBackend(t *testing.T) {
 func TestWaitingIsNotLate(t *testing.T) {
 	r := newRig(t, "")
 	cfg := r.config()
-	cfg.RequestTimeout = 300 * time.Millisecond
+	cfg.SuspectAfter, cfg.DownAfter = 100*time.Millisecond, 300*time.Millisecond
 	p := startPool(t, cfg)
 	tree := mustConnect(t, p, "user1", "share", 1)
 	waiting := notify(t, tree)

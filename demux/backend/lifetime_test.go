@@ -130,7 +130,7 @@ func TestSessionAndShareForgotten(t *testing.T) {
 func TestConnectStorm(t *testing.T) {
 	r := newRig(t, "")
 	cfg := r.config()
-	cfg.Lanes = 3
+	cfg.Lanes, cfg.MaxLanes = 3, 3
 	p := startPool(t, cfg)
 	users := []string{"user1", "user2", "user3"}
 	var wg sync.WaitGroup

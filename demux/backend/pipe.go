@@ -32,12 +32,16 @@ func (c *Call) notePipe(msg []byte) {
 // abandonLocked puts a ghost in the place of c, which is in flight and which
 // nobody is at. The caller completes c when the lock is gone.
 func (cn *connection) abandonLocked(c *Call) {
-	cn.inflight[c.messageID] = &Call{
-		Done: forget{}, tree: c.tree, session: c.session, command: c.command, charge: c.charge, waits: true,
-		state: callSent, ghost: true, messageID: c.messageID, asyncID: c.asyncID,
+	g := &Call{
+		tree: c.tree, session: c.session, command: c.command, charge: c.charge, waits: c.waits, changes: c.changes,
+		state: callSent, ghost: true, messageID: c.messageID, asyncID: c.asyncID, since: c.since,
 	}
+	g.Done = orphan{call: g}
+	cn.inflight[c.messageID] = g
 	cn.ghosts++
-	c.unlink()
+	if c.list != nil { // an answer is still due
+		c.list.replace(c, g)
+	}
 	c.state, c.charge = callIdle, 0
 }
 
@@ -58,6 +62,6 @@ func (cn *connection) pipeClosed(id smb2.FileID) {
 	}
 	cn.mu.Unlock()
 	for _, c := range over {
-		c.Done.Complete(c, nil, nil, ntstatus.FileClosed)
+		cn.complete(c, nil, nil, ntstatus.FileClosed)
 	}
 }

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"smbproxy/internal/ntstatus"
@@ -27,37 +27,28 @@ type Pool struct {
 	keys    keySource
 	start   time.Time // what now counts from
 	errGone error
+	shown   atomic.Uint32 // State
 
-	children sync.WaitGroup // readers and setups
+	children sync.WaitGroup // readers, setups, probes, fences
+	wake     chan struct{}  // capacity 1: the watcher is to look at once; never closed
+	fencing  chan struct{}  // capacity 1: held by whoever runs the fence command
+	// life ends when Run does. A field, because readers and probes begin in calls
+	// that outlive their caller's context.
+	life    context.Context
+	endLife context.CancelFunc
+	// commanded is the outage (vital.fell) that the fence command has ended; held with fencing.
+	commanded int64
 
 	mu      sync.Mutex // guards what follows
 	closed  bool
 	lanes   []*lane
 	clients map[clientKey]*assignment
 	down    outage
-}
-
-// lane is a slot for a connection. Pipes have lanes of their own: what a client
-// can leave hanging there (pipe.go) costs nobody his files.
-type lane struct {
-	id      int
-	pipes   bool
-	conn    *connection // nil: not connected
-	dialing *dial       // nil: nobody does
-	clients int
-	lost    uint64 // connections lost so far
-}
-
-// clientKey is a client with its files, or with its pipes.
-type clientKey struct {
-	affinity uint64
-	pipes    bool
-}
-
-// assignment says which lane a client is on while it has Trees.
-type assignment struct {
-	lane *lane
-	refs int
+	vital   vital
+	lost    map[OldSession]bool // sessions to be fenced; true: their process has ended its connection
+	tidying bool                // tidy is at work
+	subs    map[int]func(Event)
+	nextSub int
 }
 
 // NewPool checks the configuration, the keytab included. No connection is made
@@ -69,6 +60,8 @@ func NewPool(cfg Config, log *slog.Logger) (*Pool, error) {
 	}
 	p := &Pool{
 		cfg: cfg, start: time.Now(), clients: make(map[clientKey]*assignment),
+		wake: make(chan struct{}, 1), fencing: make(chan struct{}, 1),
+		lost: make(map[OldSession]bool), subs: make(map[int]func(Event)),
 		log:     log.With(slog.String("backend", cfg.Name)),
 		keys:    keySource{path: cfg.KeytabFile, spn: cfg.SPN, realm: cfg.Realm},
 		errGone: fmt.Errorf("backend %q: session or share is gone: %w", cfg.Name, ntstatus.UnexpectedNetworkError),
@@ -76,8 +69,10 @@ func NewPool(cfg Config, log *slog.Logger) (*Pool, error) {
 	if _, _, err := p.keys.get(); err != nil {
 		return nil, fmt.Errorf("backend %q: %w", cfg.Name, err)
 	}
+	p.life, p.endLife = context.WithCancel(context.Background())
+	p.vital.since = p.start
 	for i := range cfg.Lanes {
-		p.lanes = append(p.lanes, &lane{id: i})
+		p.lanes = append(p.lanes, &lane{id: i, users: make(map[string]int)})
 	}
 	return p, nil
 }
@@ -97,21 +92,21 @@ func (p *Pool) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		select {
 		case <-tick.C:
+		case <-p.wake:
 		case <-ctx.Done():
 			continue
 		}
+		p.watch()
 		now := p.now()
-		sweep := now-swept >= int64(sweepEvery)
-		if sweep {
-			swept = now
+		if now-swept < int64(sweepEvery) {
+			continue
 		}
+		swept = now
 		for _, cn := range p.connections() {
-			cn.tick(now)
-			if sweep {
-				cn.sweep(now)
-			}
+			cn.sweep(now)
 		}
 	}
+	p.endLife()
 	p.mu.Lock()
 	p.closed = true
 	p.mu.Unlock()
@@ -146,25 +141,24 @@ func (p *Pool) spawn(fn func()) bool {
 	return true
 }
 
-// Connect gives a client (affinity) a way to the share as the user: minted
-// ticket, session and tree connect, each made only if there is none to share. It
-// blocks, for 10 seconds at most; a backend known to be unreachable is refused at
-// once. The error wraps the backend's status, or UnexpectedNetworkError.
-func (p *Pool) Connect(ctx context.Context, user, share string, affinity uint64) (*Tree, error) {
+// connectClass is Connect on a lane of the class.
+func (p *Pool) connectClass(ctx context.Context, user, share string, affinity uint64, c class) (*Tree, error) {
 	u, err := p.cfg.resolve(user)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, connectLimit, p.unanswered())
 	defer cancel()
-	key := clientKey{affinity, strings.EqualFold(share, ipc)}
-	ln := p.attach(key)
-	t, stale, err := p.connect(ctx, ln, u.Name, share, key)
+	if p.Duty() == StateDisabled {
+		return nil, fmt.Errorf("backend %q: %w", p.cfg.Name, errDisabled)
+	}
+	a := p.attach(clientKey{affinity, u.Name, c})
+	t, stale, err := p.connect(ctx, a, share)
 	if stale && ctx.Err() == nil {
-		t, _, err = p.connect(ctx, ln, u.Name, share, key)
+		t, _, err = p.connect(ctx, a, share)
 	}
 	if err != nil {
-		p.detach(key)
+		p.detach(a)
 		return nil, err
 	}
 	return t, nil
@@ -177,83 +171,16 @@ func (p *Pool) unanswered() error {
 
 // connect is one try of Connect on a lane; stale tells that the connection it was
 // tried on is lost, and another one may do.
-func (p *Pool) connect(ctx context.Context, ln *lane, user, share string, key clientKey) (t *Tree, stale bool, err error) {
-	cn, err := p.connection(ctx, ln)
+func (p *Pool) connect(ctx context.Context, a *assignment, share string) (t *Tree, stale bool, err error) {
+	cn, err := p.connection(ctx, a.lane)
 	if err != nil {
 		return nil, false, err
 	}
-	tc, err := cn.tree(ctx, user, share)
+	tc, err := cn.tree(ctx, a.key.user, share)
 	if err != nil {
 		return nil, errors.Is(err, ntstatus.UnexpectedNetworkError), err
 	}
-	return &Tree{pool: p, tc: tc, key: key, client: cn.client(key.affinity)}, false, nil
-}
-
-// attach finds the client's lane: the one it is on already, else the one with the
-// fewest clients among those that do not wait, and a new one if all do.
-func (p *Pool) attach(key clientKey) *lane {
-	slow := p.slowLanes()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	a := p.clients[key]
-	if a == nil {
-		a = &assignment{lane: p.pickLocked(slow, key.pipes)}
-		a.lane.clients++
-		p.clients[key] = a
-	}
-	a.refs++
-	return a.lane
-}
-
-// pickLocked chooses a lane for a new client. The first one for pipes is made when
-// it is needed.
-func (p *Pool) pickLocked(slow map[*connection]bool, pipes bool) *lane {
-	var best, any *lane
-	for _, ln := range p.lanes {
-		if ln.pipes != pipes {
-			continue
-		}
-		if any == nil || ln.clients < any.clients {
-			any = ln
-		}
-		if !slow[ln.conn] && (best == nil || ln.clients < best.clients) {
-			best = ln
-		}
-	}
-	if best != nil {
-		return best
-	}
-	if any != nil && len(p.lanes) >= p.cfg.MaxLanes {
-		return any
-	}
-	ln := &lane{id: len(p.lanes), pipes: pipes}
-	p.lanes = append(p.lanes, ln)
-	return ln
-}
-
-// slowLanes are the connections whose oldest request waits too long.
-func (p *Pool) slowLanes() map[*connection]bool {
-	var slow map[*connection]bool
-	for _, cn := range p.connections() {
-		if cn.isSlow() {
-			if slow == nil {
-				slow = make(map[*connection]bool)
-			}
-			slow[cn] = true
-		}
-	}
-	return slow
-}
-
-// detach ends what attach began.
-func (p *Pool) detach(key clientKey) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	a := p.clients[key]
-	if a.refs--; a.refs == 0 {
-		a.lane.clients--
-		delete(p.clients, key)
-	}
+	return &Tree{pool: p, tc: tc, at: a, client: cn.client(a.key.affinity)}, false, nil
 }
 
 // mint makes a ticket with the newest key.

@@ -57,7 +57,7 @@ func (cn *connection) receive(f *transport.Frame) error {
 
 	if err := cn.verify(c, h, f); err != nil {
 		cn.kill(err)
-		c.Done.Complete(c, nil, nil, cn.reason())
+		cn.complete(c, nil, nil, cn.lost(c.session, true, cn.reason()))
 		return err
 	}
 	cn.note(c, h)
@@ -65,9 +65,12 @@ func (cn *connection) receive(f *transport.Frame) error {
 		cn.pipeClosed(c.file)
 	}
 	if h.Status == ntstatus.UserSessionDeleted && c.session != nil && c.tree != nil {
-		c.Done.Complete(c, nil, nil, cn.pool.errGone) // to the client it is a lost network, its own session lives
+		cn.complete(c, nil, nil, cn.lost(c.session, false, cn.pool.errGone)) // to the client it is a lost network, its own session lives
 	} else {
-		c.Done.Complete(c, h, f, nil)
+		cn.complete(c, h, f, nil)
+	}
+	if cn.dead.Load() {
+		return cn.reason()
 	}
 	if pump {
 		cn.pump()
@@ -90,6 +93,7 @@ func (cn *connection) interim(h *smb2.Header, f *transport.Frame) error {
 		return err
 	}
 	cn.mu.Lock()
+	cn.calls.Add(1)
 	first := c.asyncID == 0
 	c.asyncID = h.AsyncID
 	cn.refundLocked(c, h)
@@ -101,7 +105,7 @@ func (cn *connection) interim(h *smb2.Header, f *transport.Frame) error {
 	pump := cn.waiting.n > 0
 	cn.mu.Unlock()
 	if first {
-		c.Done.Pending(c)
+		cn.tellPending(c)
 	}
 	var cancel departure
 	cn.mu.Lock()
@@ -115,6 +119,13 @@ func (cn *connection) interim(h *smb2.Header, f *transport.Frame) error {
 		cn.pump()
 	}
 	return nil
+}
+
+// tellPending calls Done.Pending as complete does Complete.
+func (cn *connection) tellPending(c *Call) {
+	done := c.Done
+	defer cn.survive(c, done)
+	done.Pending(c)
 }
 
 // refundLocked takes the credits of a reply.

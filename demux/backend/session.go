@@ -24,6 +24,8 @@ import (
 type session struct {
 	conn *connection
 	user string
+	// previous is the SessionId of the session that this one fences, 0: none.
+	previous uint64
 
 	ready chan struct{} // closed when set up or failed
 	// Fixed once ready is closed. err says that there is no session.
@@ -101,7 +103,10 @@ func await(ctx context.Context, ch <-chan struct{}) error {
 // setup runs the first SESSION_SETUP and tells who waits.
 func (s *session) setup() {
 	cn := s.conn
-	err := s.authenticate(context.Background()) // the lane's deadline ends it
+	err := s.authenticate(context.Background()) // the watcher ends a lane that does not answer
+	if err == nil {
+		err = s.begun()
+	}
 	cn.mu.Lock()
 	if err == nil {
 		err = cn.err
@@ -116,6 +121,23 @@ func (s *session) setup() {
 	}
 	cn.mu.Unlock()
 	close(s.ready)
+	if err != nil && s.id != 0 {
+		cn.pool.forgetSessions([]OldSession{s.old()}) // nothing was asked of it
+	}
+}
+
+// begun tells the log of the session before anything is asked of it.
+func (s *session) begun() error {
+	p := s.conn.pool
+	if p.cfg.Sessions == nil {
+		return nil
+	}
+	err := p.cfg.Sessions.Begun(p.cfg.Name, s.old())
+	if err != nil {
+		s.logoff()
+		return fmt.Errorf("backend %q: session of %q is not logged: %w: %w", p.cfg.Name, s.user, ntstatus.InsufficientResources, err)
+	}
+	return nil
 }
 
 // authenticate mints a ticket and runs SESSION_SETUP with it, [MS-SMB2] 3.2.4.2.3,
@@ -136,7 +158,8 @@ func (s *session) authenticate(ctx context.Context) error {
 	w.session, w.unverified = s, true
 	w.hook = func(msg []byte) { hash.Update(msg) }
 	w.Frame = newRequest(smb2.CommandSessionSetup, &smb2.SessionSetupRequest{
-		SecurityMode: uint8(smb2.NegotiateSigningEnabled), SecurityBuffer: token,
+		PreviousSessionID: s.previous,
+		SecurityMode:      uint8(smb2.NegotiateSigningEnabled), SecurityBuffer: token,
 	})
 	h, reply, err := cn.wait(ctx, w)
 	if err != nil {
@@ -204,7 +227,7 @@ func (s *session) distrust(err error) error {
 // new session would lose its opens. smbd takes the user's groups anew.
 func (s *session) renew() {
 	cn := s.conn
-	err := s.authenticate(context.Background()) // the lane's deadline ends it
+	err := s.authenticate(context.Background()) // the watcher ends a lane that does not answer
 	cn.mu.Lock()
 	s.renewing = false
 	if err != nil {
@@ -236,12 +259,18 @@ type logoff struct {
 }
 
 // Complete implements Completion: now no reply can need the key.
-func (l logoff) Complete(*Call, *smb2.Header, *transport.Frame, error) {
+func (l logoff) Complete(_ *Call, _ *smb2.Header, _ *transport.Frame, err error) {
 	cn := l.s.conn
 	cn.mu.Lock()
-	defer cn.mu.Unlock()
 	l.s.gone = true
-	delete(cn.sessions, l.s.id)
+	_, known := cn.sessions[l.s.id]
+	if err == nil {
+		delete(cn.sessions, l.s.id)
+	}
+	cn.mu.Unlock()
+	if err == nil && known {
+		cn.pool.spawn(func() { cn.pool.forgetSessions([]OldSession{l.s.old()}) })
+	}
 }
 
 // logoff ends a session that cn.users does not name any more.

@@ -36,6 +36,7 @@ func (cn *connection) submit(c *Call) {
 	c.waits = mayWait(c.command, c.tree)
 	c.urgent = c.client == nil || urgentCommand(c.command)
 	c.charge = max(1, c.CreditCharge)
+	c.changes = changes(c.command, f.Bytes(), c.tree)
 	c.canceled, c.cancelDue, c.telling, c.deaf, c.asyncID = false, false, false, false, 0
 	if c.tree != nil && c.tree.pipe() {
 		c.notePipe(f.Bytes())
@@ -45,7 +46,7 @@ func (cn *connection) submit(c *Call) {
 	if err := cn.refusalLocked(c, f); err != nil {
 		cn.mu.Unlock()
 		f.Release()
-		c.Done.Complete(c, nil, nil, err)
+		cn.complete(c, nil, nil, err)
 		return
 	}
 	if cn.waiting.n > 0 && !c.urgent || !cn.admitsLocked(c) {
@@ -63,9 +64,9 @@ func (cn *connection) submit(c *Call) {
 func (cn *connection) refusalLocked(c *Call, f *transport.Frame) error {
 	switch {
 	case cn.err != nil:
-		return cn.err
+		return cn.lost(c.session, false, cn.err)
 	case c.session != nil && c.session.gone || c.tree != nil && c.tree.lost:
-		return cn.pool.errGone
+		return cn.lost(c.session, false, cn.pool.errGone)
 	case f.Len() < smb2.HeaderSize || f.Len() > maxMessage || int(c.charge) > cn.pool.cfg.Credits-reservedCredits:
 		return fmt.Errorf("request of %d bytes and %d credits: %w", f.Len(), c.charge, ntstatus.InvalidParameter)
 	}
@@ -85,7 +86,7 @@ func (cn *connection) enqueue(c *Call, f *transport.Frame) {
 		c.state = callIdle
 		cn.mu.Unlock()
 		own.Release()
-		c.Done.Complete(c, nil, nil, err)
+		cn.complete(c, nil, nil, err)
 		return
 	}
 	c.state, c.frame = callQueued, own
@@ -254,7 +255,7 @@ func (cn *connection) hopelessLocked(c *Call) {
 	cn.begged = 0
 	cn.mu.Unlock()
 	f.Release()
-	c.Done.Complete(c, nil, nil, err)
+	cn.complete(c, nil, nil, err)
 }
 
 // beg prepares an ECHO that asks for credits; its reply pumps.

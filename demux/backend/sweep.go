@@ -3,68 +3,80 @@ package backend
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
 	"smbproxy/internal/ntstatus"
+	"smbproxy/internal/smb2"
 )
 
-// errDeadline ends a lane that does not answer.
-var errDeadline = errors.New("a request had no answer in time")
-
-// tick looks at the requests that have waited longest: [MS-SMB2] 3.2.6.1. It
-// costs the same however many there are.
-func (cn *connection) tick(now int64) {
-	cfg := &cn.pool.cfg
+// tick looks at the requests that have waited longest, [MS-SMB2] 3.2.6.1. It costs
+// the same however many there are. asked is since when the oldest waits for its
+// answer, 0 if none does; heard tells that smbd has said something since the last
+// tick.
+//
+// A lane is slow when its oldest request waits for longer than SlowAfter, and stuck
+// when smbd answers nothing at all for so long, an ECHO included: smbd reads and
+// writes files in threads, everything else in the one that also answers ECHO.
+func (cn *connection) tick(now int64) (asked int64, heard bool) {
+	limit := cn.pool.cfg.SlowAfter
+	n := cn.calls.Load()
 	cn.mu.Lock()
 	if cn.err != nil {
 		cn.mu.Unlock()
-		return
+		return 0, false
 	}
-	head, age := cn.ready.head, time.Duration(0)
-	if head != nil {
-		age = time.Duration(now - head.since)
+	if heard = n != cn.heard; heard {
+		cn.heard, cn.heardAt = n, now
 	}
-	slow := age > cfg.SlowAfter
-	changed := slow != cn.slow
-	cn.slow = slow
-	late := head
-	if age <= cfg.RequestTimeout {
-		late = nil
-		if c := cn.pending.head; c != nil && time.Duration(now-c.since) > cfg.RequestTimeout {
-			late = c
-		}
+	var age, silence time.Duration
+	if head := cn.ready.head; head != nil {
+		asked = head.since
+		age, silence = time.Duration(now-asked), time.Duration(now-max(asked, cn.heardAt))
 	}
-	var err error
-	switch {
-	case cn.ghosts > maxGhosts:
-		err = errGhosts
-	case late != nil:
-		err = fmt.Errorf("%w: %v for %v", errDeadline, late.command, time.Duration(now-late.since).Round(time.Millisecond))
+	var by *session
+	var over []*Call
+	if silence > limit {
+		by = cn.culpritLocked()
+		over = cn.giveUpLocked(now)
 	}
+	ghosts := cn.ghosts
 	cn.mu.Unlock()
-	if err != nil {
-		cn.kill(err)
-		return
+	was := cn.stuckBy.Swap(by)
+	cn.slow.Store(age > limit)
+	for _, c := range over {
+		cn.complete(c, nil, nil, ntstatus.Cancelled)
 	}
-	if changed {
-		cn.pool.log.Debug("lane waits", slog.Int("lane", cn.lane), slog.Bool("slow", slow), slog.Duration("head", age))
+	switch {
+	case ghosts > maxGhosts:
+		cn.kill(errGhosts)
+	case silence > limit/2:
+		cn.ping()
 	}
+	if (was == nil) != (by == nil) {
+		cn.pool.log.Debug("lane is stuck", slog.Int("lane", cn.lane), slog.Bool("stuck", by != nil), slog.Duration("head", age))
+	}
+	return asked, heard
 }
 
-// crowded is how many opens a lane has that gets no new clients: of the 59,000
-// that the printed smb.conf lets one smbd have, the rest is for those it has.
-const crowded = 40_000
+// nobody is the session of a request that has none.
+var nobody = &session{}
 
-// isSlow tells whether tick found the lane waiting, or it has many opens.
-func (cn *connection) isSlow() bool {
-	if cn.opens.Load() > crowded {
-		return true
+// culpritLocked finds whose request the main thread of smbd hangs in: it takes
+// requests in order, and hands only READ, WRITE and FLUSH of files to threads.
+func (cn *connection) culpritLocked() *session {
+	for c := cn.ready.head; c != nil; c = c.next {
+		switch c.command {
+		case smb2.CommandRead, smb2.CommandWrite, smb2.CommandFlush:
+			continue
+		default:
+		}
+		if c.session == nil {
+			return nobody
+		}
+		return c.session
 	}
-	cn.mu.Lock()
-	defer cn.mu.Unlock()
-	return cn.slow
+	return nobody
 }
 
 // chores are what sweep found to do once the lock is gone.

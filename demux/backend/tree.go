@@ -11,7 +11,7 @@ import (
 type Tree struct {
 	pool     *Pool
 	tc       *treeConnect
-	key      clientKey
+	at       *assignment
 	client   *clientQueue
 	released atomic.Bool
 }
@@ -51,6 +51,13 @@ func (t *Tree) Lane() int { return t.tc.session.conn.lane }
 // a session that was lost.
 func (t *Tree) SessionID() uint64 { return t.tc.session.id }
 
+// Session names the session, to fence it when it was lost.
+func (t *Tree) Session() OldSession { return t.tc.session.old() }
+
+// Seals tells whether Submit encrypts the frame of a call in place: afterwards it
+// holds what was sent, and no longer the request.
+func (t *Tree) Seals() bool { return t.tc.session.seals(t.tc) }
+
 // TreeID is the backend's TreeId.
 func (t *Tree) TreeID() uint32 { return t.tc.id }
 
@@ -75,7 +82,7 @@ func (t *Tree) Release() {
 	}
 	t.tc.session.conn.releaseClient(t.client)
 	t.tc.release()
-	t.pool.detach(t.key)
+	t.pool.detach(t.at)
 }
 
 // client returns the queue of a client on the connection, with one reference more.

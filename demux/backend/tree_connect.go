@@ -93,7 +93,7 @@ func (tc *treeConnect) release() {
 // setup runs TREE_CONNECT and tells who waits.
 func (tc *treeConnect) setup() {
 	cn := tc.session.conn
-	err := tc.connect(context.Background()) // the lane's deadline ends it
+	err := tc.connect(context.Background()) // the watcher ends a lane that does not answer
 	cn.mu.Lock()
 	if err == nil && (cn.err != nil || tc.session.gone) {
 		err = cn.goneLocked()

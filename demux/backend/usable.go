@@ -1,7 +1,11 @@
 package backend
 
-// Usable says whether a new open may go to the backend: it is not known to be unreachable, or it is time to try again.
+// Usable says whether a new open may go to the backend: its state lets it, and
+// connecting has not just failed.
 func (p *Pool) Usable() bool {
+	if !p.State().Usable() {
+		return false
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return !p.closed && (p.down.err == nil || !p.down.probing && p.now() >= p.down.retryAt)

@@ -87,3 +87,10 @@ func SetRawFileID(msg []byte, off int, id FileID) {
 	le.PutUint64(msg[off:], id.Persistent)
 	le.PutUint64(msg[off+8:], id.Volatile)
 }
+
+// RawCreateChanges tells whether a CREATE may create, destroy or delete a file.
+// The caller has checked that msg is as long as a CREATE is at least.
+func RawCreateChanges(msg []byte) bool {
+	b := msg[HeaderSize:]
+	return CreateDisposition(le.Uint32(b[36:])) != FileOpen || CreateOptions(le.Uint32(b[40:]))&FileDeleteOnClose != 0
+}
