@@ -29,7 +29,8 @@ var allowed = map[string][]string{
 	"internal/arrows":        {},
 	"internal/pcap":          {},
 	"internal/golden":        {"internal/pcap", "internal/lab", "internal/rawsmb", "internal/transport", "crypto", "internal/smb2", "internal/ntstatus"},
-	"internal/lab":           {"internal/rawsmb", "internal/smb2", "internal/ntstatus", "internal/smbconf"},
+	"internal/clusterfs":     {},
+	"internal/lab":           {"internal/clusterfs", "internal/rawsmb", "internal/smb2", "internal/ntstatus", "internal/smbconf"},
 	"internal/demo":          {"internal/lab"},
 	"internal/bench/compare": {"internal/bench", "internal/lab"},
 	"internal/torture":       {"internal/lab", "internal/rawsmb", "internal/smb2", "internal/ntstatus", "internal/smbconf"},
@@ -40,7 +41,7 @@ var allowed = map[string][]string{
 
 // forTests are packages that only tests and other packages for tests may import.
 var forTests = []string{
-	"internal/arrows", "internal/lab", "internal/demo", "internal/e2e", "internal/torture", "internal/pcap", "internal/golden", "internal/hostile", "internal/oracle", "internal/bench/compare",
+	"internal/arrows", "internal/clusterfs", "internal/lab", "internal/demo", "internal/e2e", "internal/torture", "internal/pcap", "internal/golden", "internal/hostile", "internal/oracle", "internal/bench/compare",
 }
 
 // anyTest are packages of the product that a test may import from anywhere: the client that sends
