@@ -28,6 +28,10 @@ func closeFile(r *session.Request) {
 		r.Fail(ntstatus.FileClosed)
 		return
 	}
+	if o.local != nil {
+		closeLocalPipe(r, o)
+		return
+	}
 	if !o.deleteOnClose {
 		relay(r, o, 0, closed)
 		return
@@ -72,6 +76,9 @@ func (d *Demux) unlinked(del *core.Deletion, st ntstatus.Status) {
 
 // abandon closes an open whose client does not ask for it any more, and which is in no table.
 func (o *open) abandon() {
+	if o.endedHere() {
+		return
+	}
 	var del *core.Deletion
 	if o.arbitrated {
 		del = o.tree.demux.tell(&core.Close{Open: o.state}).Delete

@@ -9,6 +9,7 @@ import (
 
 	"smbproxy/acl"
 	"smbproxy/demux/backend"
+	"smbproxy/demux/rpc"
 	"smbproxy/statedb"
 )
 
@@ -21,6 +22,10 @@ type Config struct {
 	// PipeBackend serves IPC$: all pipes of a client go to one backend, since their handles
 	// belong together. Empty: no IPC$.
 	PipeBackend string
+	// Identity is who the server says it is on the pipes that speak for the cluster, and Admins who may list and close
+	// there what others have open; empty: nobody.
+	Identity rpc.Identity
+	Admins   acl.Users
 	// GuestAccount is the backend's user for anonymous sessions; empty: they are refused.
 	// Guests already have their account's name.
 	GuestAccount string
@@ -45,6 +50,7 @@ type Share struct {
 	Browseable   bool
 	GuestOK      bool
 	Encrypt      Encryption
+	Available    bool // continuously: clients may have persistent handles. Not with OtherWriters
 	OtherWriters bool // files change behind us: clients cache nothing but reads
 	Policy       acl.Policy
 }

@@ -36,6 +36,7 @@ type creation struct {
 	lease    *core.LeaseRequest
 	wantsID  bool // QFid
 	answered []smb2.CreateContext
+	durable  durability
 
 	found look
 }
@@ -64,20 +65,27 @@ func (c *creation) run(ctx context.Context) error {
 	if err := c.asked.Decode(c.r.Message()); err != nil {
 		return err
 	}
+	if err := c.planDurable(&c.asked); err != nil {
+		return err
+	}
+	if c.durable.resume != nil {
+		return c.reconnect(ctx)
+	}
 	if err := c.plan(&c.asked); err != nil {
 		return err
 	}
 	c.planState()
-	at, err := c.t.reach(ctx, c.r, c.base.Path)
-	if err != nil {
-		c.r.SetFault(session.FaultBackend)
-		return c.unattached(err)
+	if err := c.attach(ctx); err != nil {
+		return err
 	}
-	c.at = at
 	o, grant, err := c.open(ctx)
 	if err != nil {
 		c.at.drop()
 		return err
+	}
+	if o == nil {
+		defer c.at.drop()
+		return c.replayed(ctx, &grant)
 	}
 	defer c.letBreaksGo(o.state)
 	if err := c.t.session.add(o); err != nil {
@@ -88,17 +96,33 @@ func (c *creation) run(ctx context.Context) error {
 	return nil
 }
 
+// attach finds the attachment for the name, with a reference for the CREATE.
+func (c *creation) attach(ctx context.Context) error {
+	at, err := c.t.reach(ctx, c.r, c.base.Path)
+	if err != nil {
+		c.r.SetFault(session.FaultBackend)
+		return c.unattached(err)
+	}
+	c.at = at
+	return nil
+}
+
 // maxTries bounds how often a CREATE begins again because its name went to another file meanwhile.
 const maxTries = 8
 
-// open does steps 2 to 4. While it waits, and until the reply, breaks of what it is granted are held.
+// open does steps 2 to 4; no open and no error: it was done before, and the result says which open it made. While it waits, and until the reply, breaks of what it is granted are held.
 func (c *creation) open(ctx context.Context) (*open, core.Result, error) {
 	id := c.d.state.NewOpenID()
 	c.holdBreaks(id)
 	var err error
 	for range maxTries {
-		if err = c.begin(ctx); err != nil {
+		var before core.Result
+		if before, err = c.begin(ctx); err != nil {
 			break
+		}
+		if before.Replayed {
+			c.letBreaksGo(id)
+			return nil, before, nil
 		}
 		if err = c.look(ctx); err != nil {
 			c.d.tell(&core.End{Req: c.req, Name: c.base})
@@ -127,10 +151,11 @@ func (c *creation) open(ctx context.Context) (*open, core.Result, error) {
 func (c *creation) opened(id core.OpenID, r *core.Result) *open {
 	o := &open{
 		tree: c.t, name: c.name, access: c.asked.DesiredAccess,
-		directory: c.found.directory(), born: time.Now(), state: id, hint: r.Hint, arbitrated: true, granted: c.found.granted,
+		directory: c.found.directory(), born: time.Now(), state: id, hint: r.Hint, arbitrated: true, granted: c.found.granted, action: c.found.reply.CreateAction,
 		deleteOnClose: c.asked.CreateOptions&smb2.FileDeleteOnClose != 0,
 	}
 	o.names.Store(&handle{at: c.at, fid: c.found.fid})
+	o.unseen.Store(c.durable.createGUID() != core.GUID{})
 	return o
 }
 
@@ -184,6 +209,7 @@ func (c *creation) answer(o *open, grant *core.Result) {
 	if grant.Oplock == smb2.OplockLevelLease {
 		m.CreateContexts = append(m.CreateContexts, leaseContext(&grant.Lease))
 	}
+	m.CreateContexts = append(m.CreateContexts, c.answerDurable(grant)...)
 	m.CreateContexts = append(m.CreateContexts, c.answered...)
 	c.r.SetFileID(o.id)
 	c.r.Reply(ntstatus.Success, m)

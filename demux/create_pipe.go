@@ -2,6 +2,7 @@ package demux
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"smbproxy/demux/backend"
@@ -22,6 +23,10 @@ func (d *Demux) createPipe(r *session.Request, t *tree) {
 	}
 	if err != nil {
 		r.FailErr(err)
+		return
+	}
+	if name := strings.ToLower(c.name); d.pipes.Serves(name) {
+		d.createLocalPipe(r, t, name, m.DesiredAccess)
 		return
 	}
 	m.RequestedOplockLevel = smb2.OplockLevelNone

@@ -94,20 +94,22 @@ func (c *creation) leaseID() core.LeaseID {
 	return core.LeaseID{Client: c.r.Session.ClientGUID(), Key: c.lease.Key}
 }
 
-// begin waits for the name's turn.
-func (c *creation) begin(ctx context.Context) error {
+// begin waits for the name's turn, or finds that this CREATE was answered before.
+func (c *creation) begin(ctx context.Context) (core.Result, error) {
 	disposition := c.asked.CreateDisposition
 	b := &core.Begin{
 		Req: c.req, Session: core.SessionID(c.r.Session.ID), Name: c.base, Client: c.r.Session.ClientGUID(),
+		Create: c.durable.createGUID(), Replay: c.durable.replay,
 		MayCreate: disposition != smb2.FileOpen && disposition != smb2.FileOverwrite,
 	}
 	if c.lease != nil {
 		b.Lease = &c.lease.Key
 	}
-	if r := c.d.await(ctx, c.r, b); r.Status != ntstatus.Success {
-		return r.Status
+	r := c.d.awaitUnless(ctx, c.r, b, c.keep)
+	if r.Status != ntstatus.Success {
+		return r, r.Status
 	}
-	return nil
+	return r, nil
 }
 
 // arbitrate is step 3.
@@ -122,10 +124,11 @@ func (c *creation) arbitrate(ctx context.Context, id core.OpenID) core.Result {
 		Access: f.granted, Share: c.asked.ShareAccess, Options: c.asked.CreateOptions,
 		Created: f.created, Overwrite: f.destroys, ImpliedDelete: c.asked.DesiredAccess&smb2.Delete == 0, Oplock: c.oplock, Lease: c.lease,
 	}
+	q.Durable, q.App = c.durable.request, c.durable.app
 	if q.Directory {
 		q.Oplock, q.Lease = smb2.OplockLevelNone, nil
 	}
-	return c.d.await(ctx, c.r, q)
+	return c.d.awaitUnless(ctx, c.r, q, c.keep)
 }
 
 // snapshot is the time of the snapshot that is opened, 0 for the live file.

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"smbproxy/demux/rpc"
 	"smbproxy/session"
 	"smbproxy/statedb"
 )
@@ -21,9 +22,11 @@ type Demux struct {
 	table  [19]session.Command
 	state  statedb.DB
 	sink   *Sink
+	pipes  *rpc.Server // those that speak for the cluster
 
-	volumes fileSystems
-	full    sync.Map // of *rate.Sometimes by backend: see diskFull
+	detached detached
+	volumes  fileSystems
+	full     sync.Map // of *rate.Sometimes by backend: see diskFull
 
 	mu       sync.Mutex                // guards sessions
 	sessions map[uint64]*clientSession // by SessionId
@@ -36,6 +39,7 @@ func New(cfg Config) (*Demux, error) {
 	}
 	d := &Demux{log: cfg.Log, state: cfg.State, sink: cfg.Sink, sessions: map[uint64]*clientSession{}}
 	d.sink.demux = d
+	d.pipes = rpc.NewServer(cluster{d})
 	if d.log == nil {
 		d.log = slog.Default()
 	}

@@ -30,6 +30,8 @@ func init() {
 		smb2.FsctlDfsGetReferralsEx:         {run: refuseFsctl, noFile: true},
 		smb2.FsctlPipeWait:                  {run: refuseFsctl, noFile: true},
 
+		smb2.FsctlLmrRequestResiliency: {run: requestResiliency},
+
 		// Name other opens.
 		smb2.FsctlSrvRequestResumeKey:    {run: requestResumeKey},
 		smb2.FsctlSrvCopychunk:           {run: copychunk, readOnly: ntstatus.AccessDenied},
@@ -37,7 +39,7 @@ func init() {
 		smb2.FsctlDuplicateExtentsToFile: {run: duplicateExtents, readOnly: ntstatus.AccessDenied},
 
 		// Pipes: may wait.
-		smb2.FsctlPipeTransceive: {run: relayFsctlWaiting},
+		smb2.FsctlPipeTransceive: {run: transceivePipe},
 		smb2.FsctlPipePeek:       {run: relayFsctl},
 
 		// About one file.

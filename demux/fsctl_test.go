@@ -102,7 +102,7 @@ func TestFsctls(t *testing.T) {
 		{"allocated ranges", id, smb2.FsctlQueryAllocatedRanges, make([]byte, 16), ntstatus.Success},
 		{"object id", id, smb2.FsctlCreateOrGetObjectID, nil, ntstatus.Success},
 		{"trim", id, smb2.FsctlFileLevelTrim, nil, ntstatus.InvalidDeviceRequest},
-		{"resiliency", id, smb2.FsctlLmrRequestResiliency, make([]byte, 8), ntstatus.InvalidDeviceRequest},
+		{"resiliency", id, smb2.FsctlLmrRequestResiliency, make([]byte, 4), ntstatus.InvalidParameter},
 		{"unknown", id, 0x12345678, nil, ntstatus.InvalidDeviceRequest},
 		{"unknown, no file", none, 0x12345678, nil, ntstatus.FileClosed},
 		{"pipe wait", none, smb2.FsctlPipeWait, nil, ntstatus.InvalidDeviceRequest},

@@ -21,3 +21,11 @@ func (h *handle) close() { closeAtBackend(h.at, h.fid) }
 // held is an open's handle for its name and everything that is not data of another backend: one
 // atomic load.
 func (o *open) held() *handle { return o.names.Load() }
+
+// backendName is where it is held, empty for what is no backend's.
+func (o *open) backendName() string {
+	if o.local != nil {
+		return ""
+	}
+	return o.held().at.pool.Name()
+}

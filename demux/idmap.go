@@ -29,10 +29,14 @@ type open struct {
 	born      time.Time
 	sequence  channelSequence
 
+	local *localPipe // a pipe that we serve ourselves: fid and at are nothing; else nil
+
 	arbitrated    bool            // pipes are not
 	hint          *core.Hint      // of locks and caching on the file; nil unless arbitrated
 	granted       smb2.AccessMask // GrantedAccess, if arbitrated
 	deleteOnClose bool            // FILE_DELETE_ON_CLOSE was asked for
+	action        smb2.CreateAction
+	unseen        atomic.Bool // its CREATE may still be replayed: the client has not used it yet
 
 	mu        sync.Mutex // guards what follows
 	name      string     // normalised; a rename through this open changes it
@@ -178,9 +182,18 @@ func openOf(r *session.Request) *open {
 		r.Fail(ntstatus.FileClosed)
 		return nil
 	}
+	if o.local != nil {
+		if st, ok := localPipeStatus[r.Header.Command]; ok {
+			r.Fail(st)
+			return nil
+		}
+	}
 	if st := o.inSequence(r); st != ntstatus.Success {
 		r.Fail(st)
 		return nil
+	}
+	if o.unseen.Load() {
+		o.seen()
 	}
 	return o
 }

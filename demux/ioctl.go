@@ -31,6 +31,8 @@ func (d *Demux) ioctl(r *session.Request) {
 		r.Fail(ntstatus.InvalidDeviceRequest)
 	case o != nil && o.tree.readOnly && rule.readOnly != ntstatus.Success:
 		r.Fail(rule.readOnly)
+	case o != nil && o.local != nil && m.CtlCode != smb2.FsctlPipeTransceive:
+		r.Fail(localFsctlStatus(m.CtlCode))
 	default:
 		rule.run(d, r, o, &m)
 	}

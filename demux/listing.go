@@ -86,7 +86,7 @@ func (o *open) listed(user, client string, i *core.OpenInfo) Open {
 	l := Open{
 		SessionID: o.tree.session.session.ID, FileID: o.id.Volatile, TreeID: o.tree.connect.ID, User: user, Client: client,
 		Share: o.tree.share.Name, Path: o.Name(), Pipe: o.tree.pipes, Directory: o.directory, Access: o.access, Granted: o.access,
-		Backend: o.held().at.pool.Name(), Since: o.born, State: i,
+		Backend: o.backendName(), Since: o.born, State: i,
 	}
 	if o.arbitrated {
 		l.Granted = o.granted

@@ -64,6 +64,10 @@ func queryInfo(r *session.Request) {
 		r.FailErr(err)
 		return
 	}
+	if o.local != nil {
+		o.local.queryInfo(r, &m)
+		return
+	}
 	var rule queryRule
 	known := true
 	switch m.InfoType {

@@ -17,6 +17,10 @@ func read(r *session.Request) {
 		r.FailErr(err)
 		return
 	}
+	if o.local != nil {
+		o.local.read(r, m.Length)
+		return
+	}
 	if o.tree.pipes {
 		relayWaiting(r, o, m.Length, pass)
 		return

@@ -32,6 +32,7 @@ type rig struct {
 	demux  *Demux
 	server *session.Server
 	addr   string
+	state  *statedb.Owner
 	config Config
 }
 
@@ -79,7 +80,7 @@ func newRig(t testing.TB, opt rigOptions) *rig {
 		t.Fatal(err)
 	}
 	run(t, state.Run)
-	r.config.State = state
+	r.config.State, r.state = state, state
 	if r.demux, err = New(r.config); err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 
+	"smbproxy/internal/ntstatus"
 	"smbproxy/internal/smb2"
 	"smbproxy/statedb/core"
 )
@@ -102,15 +103,23 @@ func (s *Sink) BreakLease(b core.BreakLease) {
 	})
 }
 
-// Closed closes at the backend what the state has closed by itself.
+// Closed closes at the backend what the state has closed by itself, in a session or detached from it.
 func (s *Sink) Closed(c core.Closed) {
-	cs := s.demux.clientSession(uint64(c.Session))
-	if cs == nil {
+	var o *open
+	if cs := s.demux.clientSession(uint64(c.Session)); cs != nil {
+		if o = cs.find(fileID(c.Open)); o != nil && !cs.remove(o) {
+			o = nil
+		}
+	}
+	if o == nil {
+		o = s.demux.detached.take(c.Open)
+	}
+	if o == nil {
+		// Its client closes it just now, and the backend has been told what to delete.
+		s.demux.unlinked(c.Delete, ntstatus.UnexpectedNetworkError)
 		return
 	}
-	if o := cs.find(fileID(c.Open)); o != nil && cs.remove(o) {
-		o.closeAtBackend(c.Delete)
-	}
+	o.closeAtBackend(c.Delete)
 }
 
 // fileID is the FileId of an open: both halves are its number.

@@ -24,6 +24,7 @@ type tree struct {
 	share    *Share               // as it was when the tree was connected
 	readOnly bool
 	pipes    bool // IPC$
+	admin    bool // of IPC$: may list and close what others have open
 	born     time.Time
 
 	closed bool // guarded by session.mu: nothing more can be opened

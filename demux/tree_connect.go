@@ -49,14 +49,19 @@ func (d *Demux) connectShare(ctx context.Context, r *session.Request, name strin
 		demux: d, session: d.sessionOf(r.Session), share: share, identity: id, user: user,
 		readOnly: share.Policy.ReadOnly, pipes: share.Name == ipcShare, born: time.Now(),
 	}
+	t.admin = t.pipes && routes.administers(r)
 	at, err := t.reach(ctx, r, "")
-	if err != nil {
+	if err != nil && t.pipes { // those that speak for the cluster need no backend, and others ask again
+		log.Warn("no backend connects the share; only srvsvc and wkssvc are served", "backends", share.Backends, "backend_user", user, "err", err)
+	} else if err != nil {
 		log.Warn("no backend connects the share", "backends", share.Backends, "backend_user", user, "err", err)
 		r.SetFault(session.FaultBackend)
 		r.Fail(connectError(err))
 		return
 	}
-	defer at.drop()
+	if at != nil {
+		defer at.drop()
+	}
 	if t.connect, err = r.Session.AddTree(share.Name, encrypt, t); err != nil {
 		t.close()
 		r.FailErr(err)
@@ -90,11 +95,15 @@ func (d *Demux) admit(r *session.Request, routes *routes, share *Share) (user st
 // what is ours to promise, or nobody's: DFS, encryption, compression.
 const relayedShareFlags = smb2.ShareFlagCachingMask | smb2.ShareFlagAccessBasedDirectory
 
+// pipesAccess is what a client may do on IPC$. Samba: the rights (4.17).
+const pipesAccess = smb2.AccessMask(0x001F00A9)
+
 // connectResponse tells the client what it has got: the backend's rights and view of the share,
 // and no capabilities.
 func (t *tree) connectResponse(at *attachment, encrypt bool) *smb2.TreeConnectResponse {
-	m := &smb2.TreeConnectResponse{
-		ShareType: smb2.ShareTypeDisk, ShareFlags: at.ShareFlags() & relayedShareFlags, MaximalAccess: at.MaximalAccess(),
+	m := &smb2.TreeConnectResponse{ShareType: smb2.ShareTypeDisk, ShareFlags: smb2.ShareFlagNoCaching, MaximalAccess: pipesAccess}
+	if at != nil {
+		m.ShareFlags, m.MaximalAccess = at.ShareFlags()&relayedShareFlags, at.MaximalAccess()
 	}
 	if t.pipes {
 		m.ShareType = smb2.ShareTypePipe

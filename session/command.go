@@ -39,8 +39,11 @@ type Command struct {
 const commandCount = 19
 
 // Upper is told what has gone, so that it can close the opens. Called without locks, must not block
-// for long. A closed session's trees are announced before the session itself.
+// for long. A session that ends, by LOGOFF, with its last connection or for a new one, is announced
+// first, while its trees are still known: its durable opens outlive it ([MS-SMB2] 3.3.7.1), those of
+// a tree that is disconnected (3.3.5.8) do not. Its trees follow, then the session itself.
 type Upper interface {
+	SessionEnds(*Session)
 	SessionClosed(*Session)
 	TreeClosed(*TreeConnect)
 	ConnectionClosed(*Connection)

@@ -123,6 +123,26 @@ func (r *Request) Closing() bool {
 	return r.Session != nil && r.Session.Closed() || r.Tree != nil && r.Tree.Closed()
 }
 
+// Orphaned tells whether the request's connection is lost while its session goes on, on other channels: its client may
+// ask there what has become of it.
+func (r *Request) Orphaned() bool {
+	c, sess := r.Connection, r.Session
+	c.mu.Lock()
+	lost := c.closed
+	c.mu.Unlock()
+	if !lost || sess == nil || r.Closing() {
+		return false
+	}
+	sess.mu.RLock()
+	defer sess.mu.RUnlock()
+	for _, ch := range sess.channels {
+		if ch.conn != c && ch.ready.Load() {
+			return true
+		}
+	}
+	return false
+}
+
 // SetFault says who is to blame for the status the request will end with.
 func (r *Request) SetFault(f Fault) { r.fault = f }
 

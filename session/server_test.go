@@ -71,6 +71,7 @@ func (u *testUpper) note(s string) {
 	}
 }
 
+func (u *testUpper) SessionEnds(*Session)         {}
 func (u *testUpper) SessionClosed(s *Session)     { u.note("session " + s.Identity().User) }
 func (u *testUpper) TreeClosed(t *TreeConnect)    { u.note("tree " + t.Share) }
 func (u *testUpper) ConnectionClosed(*Connection) { u.note("connection") }

@@ -232,6 +232,7 @@ func (s *Server) closeSession(sess *Session) {
 	if was == sessionInProgress {
 		return // nobody above has heard of it
 	}
+	s.upper.SessionEnds(sess)
 	for _, t := range trees {
 		s.upper.TreeClosed(t)
 	}

@@ -29,6 +29,7 @@ type Global struct {
 	Realm        string
 	DNSHostname  string
 	MachineSID   string
+	AdminUsers   []string
 
 	Interfaces     []string
 	Ports          []int

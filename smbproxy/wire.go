@@ -10,6 +10,7 @@ import (
 	"smbproxy/crypto"
 	"smbproxy/demux"
 	"smbproxy/demux/backend"
+	"smbproxy/demux/rpc"
 	"smbproxy/internal/smb2"
 	"smbproxy/session"
 	"smbproxy/session/auth"
@@ -128,11 +129,15 @@ func demuxConfig(cfg *Config, pools map[string]*backend.Pool, log *slog.Logger) 
 	if len(cfg.Backends) > 0 {
 		out.PipeBackend = cfg.Backends[0].Name
 	}
+	out.Identity = rpc.Identity{Name: cfg.Global.NetBIOSName, Domain: cfg.Global.Workgroup, Comment: cfg.Global.ServerString}
 	if cfg.Global.RestrictAnonymous < 2 {
 		out.GuestAccount = cfg.Global.GuestAccount
 	}
 	var faults []error
 	var err error
+	if out.Admins, err = acl.ParseUsers(cfg.Global.AdminUsers); err != nil {
+		faults = append(faults, err)
+	}
 	if out.Interfaces, err = channelInterfaces(&cfg.Global, hostInterfaces); err != nil {
 		faults = append(faults, err)
 	}

@@ -136,7 +136,7 @@ func (o *Owner) submit(c core.Command, done func(core.Result)) core.Result {
 	if len(effects) != 0 {
 		if b := o.takeLocked(effects); b != nil {
 			if o.ownsLocked(c, r) {
-				b.then(o.settled(r, done))
+				b.then(o.settled(r, isOpen(c), done))
 				r = core.Result{Status: ntstatus.Pending}
 			}
 			if !o.writer.add(b) {
@@ -202,7 +202,7 @@ func (o *Owner) takeLocked(effects []core.Effect) *batch {
 				continue
 			}
 			if b != nil && e.Result.Persist {
-				b.then(o.settled(e.Result, done))
+				b.then(o.settled(e.Result, true, done))
 			} else {
 				o.queue = append(o.queue, func() { done(e.Result) })
 			}
@@ -239,10 +239,17 @@ func (o *Owner) deliver() {
 	}
 }
 
-// settled is what happens to a result when its record is on disk, or cannot be.
-func (o *Owner) settled(r core.Result, done func(core.Result)) func(error) {
+// isOpen says whether a command makes an open, which is taken back if its record cannot be written.
+func isOpen(c core.Command) bool {
+	_, ok := c.(*core.Open)
+	return ok
+}
+
+// settled is what happens to a result when its record is on disk, or cannot be: a new open is taken
+// back, what has changed of an older one is written with the next record.
+func (o *Owner) settled(r core.Result, fresh bool, done func(core.Result)) func(error) {
 	return func(err error) {
-		if err == nil || !r.Persist || r.Open == 0 {
+		if err == nil || !fresh || !r.Persist || r.Open == 0 {
 			done(r)
 			return
 		}

@@ -39,6 +39,7 @@ type record struct {
 	Stream        []byte       `json:"stream,omitempty"`
 	NameVolume    uint64       `json:"name_volume"`
 	Path          []byte       `json:"path"`
+	Display       []byte       `json:"display,omitempty"`
 	Directory     bool         `json:"directory,omitempty"`
 	Access        uint32       `json:"access"`
 	Share         uint32       `json:"share"`
@@ -81,7 +82,7 @@ func recordOp(r core.Record) store.Op {
 	d := record{
 		Version: recordVersion, Open: uint64(r.Open), Client: r.Client[:], User: []byte(r.User), Create: r.Create[:],
 		Volume: r.File.Volume, File: r.File.ID, Birth: r.File.Birth, Snapshot: r.File.Snapshot,
-		Stream: []byte(r.Stream), NameVolume: r.Name.Volume, Path: []byte(r.Name.Path), Directory: r.Directory,
+		Stream: []byte(r.Stream), NameVolume: r.Name.Volume, Path: []byte(r.Name.Path), Display: []byte(r.Display), Directory: r.Directory,
 		Access: uint32(r.Access), Share: uint32(r.Share), DeleteOnClose: r.DeleteOnClose, DeletePending: r.DeletePending,
 		Oplock: uint8(r.Oplock), Sequences: r.Sequences, TimeoutMS: r.Timeout.Milliseconds(),
 	}
@@ -123,7 +124,7 @@ func decodeRecord(i store.Item) (r core.Record, err error) {
 	r = core.Record{
 		Open: core.OpenID(d.Open), User: string(d.User),
 		File:   core.FileKey{Volume: d.Volume, ID: d.File, Birth: d.Birth, Snapshot: d.Snapshot},
-		Stream: string(d.Stream), Name: core.Name{Volume: d.NameVolume, Path: string(d.Path)}, Directory: d.Directory,
+		Stream: string(d.Stream), Name: core.Name{Volume: d.NameVolume, Path: string(d.Path)}, Display: string(d.Display), Directory: d.Directory,
 		Access: smb2.AccessMask(d.Access), Share: smb2.ShareAccess(d.Share),
 		DeleteOnClose: d.DeleteOnClose, DeletePending: d.DeletePending,
 		Oplock: smb2.OplockLevel(d.Oplock), Sequences: d.Sequences, Timeout: time.Duration(d.TimeoutMS) * time.Millisecond,

@@ -17,13 +17,14 @@ var allowed = map[string][]string{
 	"session":            {"session/auth", "internal/transport", "crypto", "internal/smb2", "internal/ntstatus"},
 	"acl":                {},
 	"statedb":            {"internal/smb2", "internal/ntstatus"},
+	"demux/rpc":          {"internal/ntstatus"},
 	"demux/backend":      {"internal/transport", "crypto", "internal/smb2", "internal/ntstatus"},
 	"demux/layout":       {},
-	"demux":              {"session", "acl", "statedb", "demux/backend", "demux/layout", "internal/transport", "internal/smb2", "internal/ntstatus"},
+	"demux":              {"session", "acl", "statedb", "demux/backend", "demux/layout", "demux/rpc", "internal/transport", "internal/smb2", "internal/ntstatus"},
 	"internal/smbconf":   {},
 	"internal/rawsmb":    {"internal/transport", "crypto", "internal/smb2", "internal/ntstatus"},
 	"internal/bench":     {"internal/rawsmb", "crypto", "internal/smb2", "internal/ntstatus"},
-	"smbproxy":           {"internal/bench", "demux", "demux/backend", "session", "session/auth", "acl", "statedb", "internal/smbconf", "crypto", "internal/smb2", "internal/ntstatus"},
+	"smbproxy":           {"internal/bench", "demux", "demux/backend", "demux/rpc", "session", "session/auth", "acl", "statedb", "internal/smbconf", "crypto", "internal/smb2", "internal/ntstatus"},
 
 	// Only for tests, the demo and benchmarks: nothing of the product imports these.
 	"internal/arrows":        {},

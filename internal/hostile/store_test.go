@@ -76,6 +76,7 @@ func (s *store) SessionClosed(gone *session.Session) {
 		}
 	}
 }
+func (s *store) SessionEnds(*session.Session)            {}
 func (s *store) TreeClosed(*session.TreeConnect)         {}
 func (s *store) ConnectionClosed(*session.Connection)    {}
 func (s *store) key(r *session.Request, n string) string { return r.Session.Identity().User + "|" + n }

@@ -89,6 +89,7 @@ func (s *State) closeUnasked(now Instant, o *open, why CloseReason) {
 	if o.session != nil {
 		ss = o.session.id
 	}
-	d := s.close(now, o)
-	s.emit(Closed{Open: o.id, Reason: why, Session: ss, Delete: d})
+	e := Closed{Open: o.id, Reason: why, Session: ss, User: o.userOf(), Display: o.display()}
+	e.Delete = s.close(now, o)
+	s.emit(e)
 }

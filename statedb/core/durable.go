@@ -27,6 +27,7 @@ type durable struct {
 	client   GUID
 	create   GUID
 	user     string
+	display  string // of a persistent open: its path as it was spelt
 }
 
 // DurableRequest is a DHnQ (V2 false) or DH2Q context.
@@ -63,13 +64,21 @@ func (s *State) grantDurable(c *Open, o *open) {
 			d.timeout = s.cfg.DurableDefault
 		}
 		if q.Persistent {
-			d.kind = durablePersistent
+			d.kind, d.display = durablePersistent, c.Display
 		}
 	}
 	if d.kind != durablePersistent && (o.file.dir || !o.keepsHandle()) {
 		return
 	}
 	o.more().durable = d
+}
+
+// display is the path of a persistent open as it was spelt, else empty.
+func (o *open) display() string {
+	if d := o.durable(); d != nil {
+		return d.display
+	}
+	return ""
 }
 
 // keepsHandle says whether the open has a batch oplock or a lease with H.
@@ -199,8 +208,7 @@ func (c *Reconnect) check(o *open, d *durable) ntstatus.Status {
 		c.Lease == nil && o.flags&isLeased != 0,
 		c.Lease != nil && o.lease == nil,
 		c.Lease != nil && o.lease.id.Key != *c.Lease,
-		c.Lease != nil && d.client != c.Client,
-		d.kind != durableV1 && d.client != c.Client:
+		c.Lease != nil && d.client != c.Client: // without a lease any client of the user may
 		return ntstatus.ObjectNameNotFound
 	case c.User != d.user:
 		return ntstatus.AccessDenied

@@ -52,6 +52,8 @@ type Closed struct {
 	Reason  CloseReason
 	Session SessionID // zero when it was disconnected
 	Delete  *Deletion
+	User    string // whose open it was
+	Display string // of a persistent open: its path as it was spelt
 }
 
 // Persist asks for a record to be on disk. It comes before the Complete or is returned

@@ -11,6 +11,7 @@ type OpenInfo struct {
 	File          FileKey
 	Stream        string
 	Name          Name
+	Display       string // of a persistent open: the path as it was spelt
 	Directory     bool
 	Access        smb2.AccessMask
 	Share         smb2.ShareAccess
@@ -93,7 +94,7 @@ func (o *open) info() OpenInfo {
 	f := o.file
 	i := OpenInfo{
 		Open: o.id, User: o.userOf(), Client: o.clientOf(), File: f.key, Stream: f.stream,
-		Name: o.node.name, Directory: f.dir, Access: o.access, Share: smb2.ShareAccess(o.share),
+		Name: o.node.name, Display: o.display(), Directory: f.dir, Access: o.access, Share: smb2.ShareAccess(o.share),
 		Oplock: o.oplock.level(), Locks: int(o.locks), Watching: o.watch() != nil,
 		DeletePending: f.deletePending, DeleteOnClose: o.flags&deleteOnClose != 0, Breaking: o.oplock.breaking,
 	}

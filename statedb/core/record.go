@@ -17,6 +17,7 @@ type Record struct {
 	File          FileKey
 	Stream        string
 	Name          Name
+	Display       string // Name.Path as it was spelt
 	Directory     bool
 	Access        smb2.AccessMask
 	Share         smb2.ShareAccess
@@ -72,7 +73,7 @@ func (o *open) record() Record {
 	f, d := o.file, o.extra.durable
 	r := Record{
 		Open: o.id, Client: d.client, User: d.user, Create: d.create,
-		File: f.key, Stream: f.stream, Name: o.node.name, Directory: f.dir,
+		File: f.key, Stream: f.stream, Name: o.node.name, Display: d.display, Directory: f.dir,
 		Access: o.access, Share: smb2.ShareAccess(o.share),
 		DeleteOnClose: o.flags&deleteOnClose != 0,
 		DeletePending: f.deletePending && f.deleter == o.id,
@@ -131,7 +132,7 @@ func (c *Restore) apply(s *State, now Instant) Result {
 	}
 	d := &durable{
 		open: o, kind: durablePersistent, timeout: r.Timeout, client: r.Client, create: r.Create,
-		user: r.User, deadline: now.Add(r.Timeout),
+		user: r.User, display: r.Display, deadline: now.Add(r.Timeout),
 	}
 	o.more().durable = d
 	f.join(o)

@@ -179,6 +179,9 @@ func (c *Renamed) move(s *State, f *file, from, to *node) {
 			if x.lease != nil {
 				x.lease.node = to
 			}
+			if x.persistent() {
+				x.extra.durable.display = c.ToDisplay
+			}
 			s.persist(x)
 		}
 		x = next
