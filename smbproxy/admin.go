@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -22,6 +23,7 @@ type adminSource interface {
 	leaseRows() []leaseRow
 	notifyRows() []notifyRow
 	close(what string) closeReply
+	dump(ctx context.Context, w io.Writer) error
 }
 
 // listenAdmin makes the unix socket, mode 0600 from its first moment on. A socket that a dead
@@ -84,6 +86,9 @@ func adminHandler(src adminSource, reload func() reloadReply) http.Handler {
 		mux.HandleFunc("GET /"+name, func(w http.ResponseWriter, _ *http.Request) { answer(w, list()) })
 	}
 	mux.HandleFunc("POST /close", func(w http.ResponseWriter, r *http.Request) { answer(w, src.close(r.URL.Query().Get("what"))) })
+	mux.HandleFunc("GET /statedb", func(w http.ResponseWriter, r *http.Request) {
+		_ = src.dump(r.Context(), w) // a backup without its end is none
+	})
 	mux.HandleFunc("POST /reload", func(w http.ResponseWriter, _ *http.Request) { answer(w, reload()) })
 	return mux
 }

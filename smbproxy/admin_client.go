@@ -27,7 +27,7 @@ func adminSocketPath(flag, configFile string) string {
 	if flag != "" {
 		return flag
 	}
-	return adminSocketOf(configFile)
+	return looseGlobal(configFile).AdminSocket
 }
 
 // askAdmin puts one question to the running smbproxy and returns the body of its answer.

@@ -16,6 +16,7 @@
 //	serve*.go           Config -> running server; reload; drain
 //	wire.go             Config -> the Config types of session, auth, demux, backend
 //	admin*.go           the unix socket that status, opens, close, reload ... talk to
+//	statedb_source.go   the store of what outlives the process, for statedb list, check, ...
 //	metrics.go          what Prometheus sees
 //
 // The life of a process:

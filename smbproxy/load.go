@@ -241,18 +241,19 @@ func cutPrefixFold(s, prefix string) (string, bool) {
 	return s[len(prefix):], true
 }
 
-// adminSocketOf reads no more of a configuration than where the admin socket is, so that a faulty
-// file does not keep an administrator from asking the smbproxy that runs with the last good one.
-func adminSocketOf(path string) string {
+// looseGlobal reads no more of a configuration than what commands need that look at a running or a
+// stopped smbproxy, so that a faulty file does not keep an administrator from that.
+func looseGlobal(path string) Global {
 	var g Global
 	defaults(inGlobal, target{global: &g})
 	file, _ := smbconf.Load(path)
 	if s := file.Section("global"); s != nil {
 		for _, p := range s.Parameters {
-			if found, ok := spellings[inGlobal][smbconf.Key(p.Name)]; ok && found.row.name == "admin socket" {
+			found, ok := spellings[inGlobal][smbconf.Key(p.Name)]
+			if ok && (found.row.name == "admin socket" || found.row.name == "state directory") {
 				_ = found.row.value(target{global: &g}).Set(p.Value) // faulty: the default stays
 			}
 		}
 	}
-	return g.AdminSocket
+	return g
 }

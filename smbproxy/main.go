@@ -98,7 +98,7 @@ From nothing to a share that works:
 		newTestparmCommand(&configFile), newBackendCommand(&configFile),
 		lookStatus.command(&configFile), lookSessions.command(&configFile), lookOpens.command(&configFile),
 		lookLocks.command(&configFile), lookLeases.command(&configFile), lookNotify.command(&configFile),
-		newCloseCommand(&configFile),
+		newCloseCommand(&configFile), newStatedbCommand(&configFile),
 		newBenchCommand(), newVersionCommand(),
 	)
 	return root

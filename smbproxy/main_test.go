@@ -180,14 +180,14 @@ func TestBackendConfig(t *testing.T) {
 // A faulty configuration does not hide the socket of the smbproxy that runs with the one before it.
 func TestAdminSocketOfFaultyConfig(t *testing.T) {
 	config := filepath.Join(t.TempDir(), "conf")
-	if err := os.WriteFile(config, []byte("nonsense\n[global]\nAdmin Socket = /run/x\nnonsense\n"), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte("nonsense\n[global]\nAdmin Socket = /run/x\nstate directory = /srv/state\nnonsense\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got := adminSocketOf(config); got != "/run/x" {
-		t.Errorf("got %q", got)
+	if got := looseGlobal(config); got.AdminSocket != "/run/x" || got.StateDirectory != "/srv/state" {
+		t.Errorf("got %+v", got)
 	}
-	if got := adminSocketOf(config + "x"); got != "/run/smbproxy/admin.sock" {
-		t.Errorf("without a file: got %q", got)
+	if got := looseGlobal(config + "x"); got.AdminSocket != "/run/smbproxy/admin.sock" {
+		t.Errorf("without a file: got %+v", got)
 	}
 	socket := filepath.Join(t.TempDir(), "none")
 	if status, _, stderr := runCommand(t, "-c", config, "status", "--socket", socket); status != 1 || !strings.Contains(stderr, "no smbproxy is running at "+socket) {

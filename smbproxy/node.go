@@ -19,6 +19,7 @@ import (
 	"smbproxy/session"
 	"smbproxy/session/auth"
 	"smbproxy/statedb"
+	"smbproxy/statedb/store"
 )
 
 // node is a running smbproxy: the configuration in force and all that was made from it.
@@ -34,6 +35,7 @@ type node struct {
 	pools     *poolSet
 	gate      *hostGate
 	listeners *listeners
+	store     *store.Badger
 	state     *statedb.Owner
 	demux     *demux.Demux
 	sessions  *session.Server
@@ -75,7 +77,10 @@ func newNode(life context.Context, configFile string, cfg *Config, logs *logging
 	shares, err := demuxConfig(cfg, change.pools(), n.log)
 	if err == nil {
 		shares.Sink = &demux.Sink{}
-		n.state, err = statedb.New(life, statedb.Config{Node: 1, Sink: shares.Sink, Log: n.log})
+		n.store, err = store.OpenBadger(store.Config{Dir: stateDatabase(cfg.Global.StateDirectory), Log: n.log})
+	}
+	if err == nil {
+		n.state, err = statedb.New(life, statedb.Config{Node: 1, Store: n.store, Sink: shares.Sink, Log: n.log})
 		shares.State = n.state
 	}
 	if err == nil {
@@ -92,6 +97,9 @@ func newNode(life context.Context, configFile string, cfg *Config, logs *logging
 	}
 	if err != nil {
 		change.abandon()
+		if n.store != nil {
+			err = errors.Join(err, n.store.Close())
+		}
 		return nil, err
 	}
 	change.commit()
@@ -218,8 +226,9 @@ func restartNotes(old, now *Global) (notes []string) {
 
 // run serves until stop ends, then drains; it returns when every goroutine is gone. Connections and
 // pools live until endLife ends life. ready is called once clients can connect.
-func (n *node) run(life, stop context.Context, endLife context.CancelFunc, ready func()) error {
+func (n *node) run(life, stop context.Context, endLife context.CancelFunc, ready func()) (err error) {
 	cfg := n.current.Load().cfg
+	defer func() { err = errors.Join(err, n.store.Close()) }() // last: the state writes until it ends
 	defer n.pools.run.Wait()
 	defer endLife()
 	defer func() { _ = n.auth.Load().Close() }() // ends children that check passwords

@@ -79,7 +79,7 @@ var globalParameters = []parameter{
 		value: func(t target) value { return size(&t.global.MaxTransact) }},
 
 	{name: "state directory", group: "Operation", def: "/var/lib/smbproxy",
-		help:  "Where smbproxy keeps what must outlive it: the server's GUID, and the keys of backends that name no file of their own. Mode 0700, of the user that smbproxy runs as. Only a restart moves it.",
+		help:  "Where smbproxy keeps what must outlive it: the server's GUID, the state database (`smbproxy statedb`), and the keys of backends that name no file of their own. Mode 0700, of the user that smbproxy runs as. Only a restart moves it.",
 		value: func(t target) value { return textThat(&t.global.StateDirectory, "path", checkAbsolute) }},
 	{name: "drain timeout", group: "Operation", own: true, def: "30s",
 		help:  "How long SIGTERM lets clients finish the requests in flight before their connections are closed.",

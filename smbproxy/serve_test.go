@@ -209,14 +209,24 @@ func TestServe(t *testing.T) {
 		t.Errorf("reload metric after start: %q", got)
 	}
 
-	t.Run("a second one does not take the socket", func(t *testing.T) {
-		binary, err := lab.Binary()
+	t.Run("a second one takes neither the state database nor the socket", func(t *testing.T) {
+		other := prepare(t) // with a state directory of its own
+		text, err := os.ReadFile(other.config)
+		if err == nil {
+			err = os.WriteFile(other.config, bytes.ReplaceAll(text, []byte(filepath.Join(other.dir, "admin.sock")), []byte(socket)), 0o600)
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		out, err := exec.Command(binary, "serve", "-c", r.config).CombinedOutput()
-		if err == nil || !strings.Contains(string(out), "another smbproxy is running there") {
-			t.Errorf("got %v, %s", err, out)
+		for config, want := range map[string]string{r.config: "another process has it open", other.config: "another smbproxy is running there"} {
+			binary, err := lab.Binary()
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, err := exec.Command(binary, "serve", "-c", config).CombinedOutput()
+			if err == nil || !strings.Contains(string(out), want) {
+				t.Errorf("got %v, %s, want %s", err, out, want)
+			}
 		}
 		if r.status().PID != r.cmd.Process.Pid {
 			t.Error("the first one is not asked any more")

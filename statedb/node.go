@@ -94,17 +94,13 @@ func fenceOps(ctx context.Context, s store.Store, remove bool, list []Fence) err
 }
 
 // Fences lists what is stored.
-func Fences(ctx context.Context, s store.Store) (list []Fence, err error) {
+func Fences(ctx context.Context, s store.Source) (list []Fence, err error) {
 	_, err = s.Range(ctx, fencePrefix, func(i store.Item) error {
-		p := strings.Split(strings.TrimPrefix(i.Key, fencePrefix), "/")
-		if len(p) != 3 {
-			return fmt.Errorf("%q is no fence", i.Key)
-		}
-		id, err := strconv.ParseUint(p[2], 16, 64)
+		f, err := decodeFence(i.Key)
 		if err != nil {
-			return fmt.Errorf("%q is no fence: %w", i.Key, err)
+			return err
 		}
-		list = append(list, Fence{p[0], p[1], id})
+		list = append(list, f)
 		return nil
 	})
 	return list, err

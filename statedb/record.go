@@ -156,8 +156,8 @@ func decodeRecord(i store.Item) (r core.Record, err error) {
 }
 
 // Records calls fn for every stored record, and returns what is wrong with the others,
-// all at once: what `statedb list` and `statedb check` show.
-func Records(ctx context.Context, s store.Store, fn func(core.Record)) error {
+// all at once. Examine looks closer.
+func Records(ctx context.Context, s store.Source, fn func(core.Record)) error {
 	var bad error
 	_, err := s.Range(ctx, recordPrefix, func(i store.Item) error {
 		r, err := decodeRecord(i)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"os"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -20,6 +21,10 @@ type Config struct {
 	Dir     string
 	Log     *slog.Logger
 	Reserve uint64 // free bytes below which changes are refused, 64 MiB
+
+	// Faulty, if set, is told of each item that cannot be read, and why; it is left out then.
+	// Else one such item is an error of whatever meets it, of opening the store above all.
+	Faulty func(key string, err error)
 
 	Now  func() time.Time                 // for leases; time.Now
 	Free func(dir string) (uint64, error) // free bytes of the file system; statfs
@@ -89,13 +94,30 @@ func OpenBadger(cfg Config) (*Badger, error) {
 		WithLogger(logger{cfg.Log})
 	db, err := badger.Open(opt)
 	if err != nil {
+		if inUse(cfg.Dir) {
+			err = ErrInUse
+		}
 		return nil, fmt.Errorf("open state database %q: %w", cfg.Dir, err)
 	}
 	b := &Badger{cfg: cfg, db: db, changed: make(chan struct{}), leases: map[LeaseID]*granted{}}
-	if err := b.load(); err != nil {
+	err = verify(db)
+	if err == nil {
+		err = b.load()
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("read state database %q: %w", cfg.Dir, err), db.Close())
 	}
 	return b, nil
+}
+
+// inUse says whether some process holds badger's lock, which its own error hides.
+func inUse(dir string) bool {
+	f, err := os.Open(dir)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return errors.Is(syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB), syscall.EWOULDBLOCK)
 }
 
 // load reads the revision and deletes what earlier leases held.
@@ -106,7 +128,7 @@ func (b *Badger) load() error {
 		if err == nil {
 			err = it.Value(func(v []byte) error {
 				if len(v) != 8 {
-					return fmt.Errorf("revision has %d bytes", len(v))
+					return b.faulty(revisionKey, fmt.Errorf("revision has %d bytes", len(v)))
 				}
 				b.revision = binary.BigEndian.Uint64(v)
 				return nil
@@ -115,7 +137,8 @@ func (b *Badger) load() error {
 		if err != nil && !errors.Is(err, badger.ErrKeyNotFound) {
 			return err
 		}
-		return scan(tx, "", func(i Item) error {
+		return b.scan(tx, "", func(i Item) error {
+			b.revision = max(b.revision, i.Revision)
 			if i.Lease != 0 {
 				stale = append(stale, Op{Key: i.Key, Delete: true})
 			}
@@ -174,7 +197,7 @@ func (b *Badger) Range(ctx context.Context, prefix string, fn func(Item) error) 
 	tx, rev := b.db.NewTransaction(false), b.revision
 	b.mu.Unlock()
 	defer tx.Discard()
-	return rev, scan(tx, prefix, func(i Item) error {
+	return rev, b.scan(tx, prefix, func(i Item) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -182,8 +205,28 @@ func (b *Badger) Range(ctx context.Context, prefix string, fn func(Item) error) 
 	})
 }
 
+// verify reads every table: badger's iterators end in silence at a block that they cannot read, and
+// badger itself panics on one that does not decompress (4.9.6), also where it verifies by itself.
+func verify(db *badger.DB) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: a table's checksum is wrong: %v", ErrFailed, p)
+		}
+	}()
+	return db.VerifyChecksum()
+}
+
+// faulty is an error, unless the store was opened to find just that.
+func (b *Badger) faulty(key string, err error) error {
+	if b.cfg.Faulty == nil {
+		return err
+	}
+	b.cfg.Faulty(key, err)
+	return nil
+}
+
 // scan calls fn for every key of the callers with a prefix.
-func scan(tx *badger.Txn, prefix string, fn func(Item) error) error {
+func (b *Badger) scan(tx *badger.Txn, prefix string, fn func(Item) error) error {
 	opt := badger.DefaultIteratorOptions
 	opt.Prefix = []byte(userSpace + prefix)
 	it := tx.NewIterator(opt)
@@ -191,7 +234,10 @@ func scan(tx *badger.Txn, prefix string, fn func(Item) error) error {
 	for it.Rewind(); it.Valid(); it.Next() {
 		i, err := item(it.Item())
 		if err != nil {
-			return err
+			if err = b.faulty(string(it.Item().Key()[len(userSpace):]), err); err != nil {
+				return err
+			}
+			continue
 		}
 		if err := fn(i); err != nil {
 			return err

@@ -19,6 +19,7 @@ var (
 	ErrFailed    = errors.New("store: the disk fails")
 	ErrNoLease   = errors.New("store: no such lease, or it has expired")
 	ErrClosed    = errors.New("store: closed")
+	ErrInUse     = errors.New("store: another process has it open")
 )
 
 // Item is a key with its value. Revision is that of its last change; a key that does not
@@ -53,13 +54,18 @@ type Event struct {
 	Deleted bool
 }
 
+// Source is what records can be read from: a Store, or a Backup.
+type Source interface {
+	// Range calls fn for every key with the prefix, in order, as of one revision, which it
+	// returns. fn's error ends it.
+	Range(ctx context.Context, prefix string, fn func(Item) error) (revision uint64, err error)
+}
+
 // Store is safe for concurrent use. Every method but Close honours its context.
 type Store interface {
 	// Get returns one item or ErrNotFound.
 	Get(ctx context.Context, key string) (Item, error)
-	// Range calls fn for every key with the prefix, in order, as of one revision, which it
-	// returns. fn's error ends it.
-	Range(ctx context.Context, prefix string, fn func(Item) error) (revision uint64, err error)
+	Source
 	// Txn applies all ops if every comparison holds, with one sync to disk. ok is false,
 	// and nothing was done, when one does not. An error means that nothing is on disk, or
 	// that it is not known: read before doing it again.

@@ -5,9 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/dgraph-io/badger/v4"
 )
 
 // clock is a clock that the test moves.
@@ -211,26 +216,125 @@ func TestFull(t *testing.T) {
 	}
 }
 
+// read is ReadBackup of what must be one.
+func read(t *testing.T, text []byte) *Backup {
+	t.Helper()
+	b, err := ReadBackup(bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func all(string) bool { return true }
+
 func TestDump(t *testing.T) {
 	b := open(t, Config{})
 	put(t, b, "a\xff", "\xfe\x00")
 	put(t, b, "b", "")
+	put(t, b, "c", "3")
+	id, err := b.Lease(t.Context(), time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := b.Txn(t.Context(), nil, []Op{{Key: "leased", Lease: id}}); err != nil {
+		t.Fatal(err)
+	}
 	var out bytes.Buffer
 	if err := Dump(t.Context(), b, &out); err != nil {
 		t.Fatal(err)
 	}
-	if err := Load(t.Context(), b, bytes.NewReader(out.Bytes())); !errors.Is(err, ErrNotEmpty) {
+	backup := read(t, out.Bytes())
+	if err := Load(t.Context(), b, backup, all); !errors.Is(err, ErrNotEmpty) {
 		t.Fatalf("over what is there: %v", err)
 	}
 	c := open(t, Config{})
-	if err := Load(t.Context(), c, &out); err != nil {
+	if err := Load(t.Context(), c, backup, func(key string) bool { return key != "c" }); err != nil {
 		t.Fatal(err)
 	}
 	if i, err := c.Get(t.Context(), "a\xff"); err != nil || string(i.Value) != "\xfe\x00" {
 		t.Fatalf("got %q %v", i.Value, err)
 	}
-	if err := Load(t.Context(), open(t, Config{}), bytes.NewReader([]byte("nonsense"))); err == nil {
-		t.Fatal("nonsense was loaded")
+	if got, _ := keys(t, c, ""); got != "a\xff=\xfe\x00@1 b=@1 " {
+		t.Fatalf("got %q", got)
+	}
+	// Half a backup is none.
+	whole := out.Bytes()
+	for n := range len(whole) - 1 {
+		if _, err := ReadBackup(bytes.NewReader(whole[:n])); err == nil {
+			t.Fatalf("%d bytes of %d were taken for a backup", n, len(whole))
+		}
+	}
+	for _, text := range []string{
+		"nonsense", `{"format":"smbproxy statedb backup","version":2}` + "\n" + `{"end":0}`, `{"format":"x","version":1}` + "\n" + `{"end":0}`,
+		`{"format":"smbproxy statedb backup","version":1}` + "\n" + `{"key":"YQ=="}` + "\n" + `{"end":2}`,
+	} {
+		if _, err := ReadBackup(strings.NewReader(text)); err == nil {
+			t.Errorf("%q was taken for a backup", text)
+		}
+	}
+}
+
+// TestInUse: one process at a time has a store open.
+func TestInUse(t *testing.T) {
+	b := open(t, Config{Dir: t.TempDir()})
+	if _, err := OpenBadger(Config{Dir: b.cfg.Dir}); !errors.Is(err, ErrInUse) {
+		t.Fatalf("opened twice: %v", err)
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	open(t, Config{Dir: b.cfg.Dir})
+}
+
+// TestFaulty: an item that cannot be read keeps a store from being opened, unless it is opened to find it.
+func TestFaulty(t *testing.T) {
+	dir := t.TempDir()
+	b := open(t, Config{Dir: dir})
+	put(t, b, "a", "1")
+	err := b.db.Update(func(tx *badger.Txn) error {
+		return errors.Join(tx.Set([]byte(userSpace+"b"), []byte("short")), tx.Set([]byte(revisionKey), []byte("x")))
+	})
+	if err := errors.Join(err, b.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenBadger(Config{Dir: dir}); err == nil {
+		t.Fatal("it was opened")
+	}
+	told := map[string]bool{}
+	b = open(t, Config{Dir: dir, Faulty: func(key string, err error) { told[key] = err != nil }})
+	if got, _ := keys(t, b, ""); got != "a=1@1 " {
+		t.Errorf("what can be read: %s", got)
+	}
+	if len(told) != 2 || !told["b"] || !told[revisionKey] {
+		t.Errorf("told of %v", told)
+	}
+}
+
+// TestDamagedTable: what the disk has turned is an error, not a record less.
+func TestDamagedTable(t *testing.T) {
+	dir := t.TempDir()
+	b := open(t, Config{Dir: dir})
+	for i := range 100 {
+		put(t, b, fmt.Sprintf("k%03d", i), strings.Repeat("v", 100))
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	tables, err := filepath.Glob(filepath.Join(dir, "*.sst"))
+	if err != nil || len(tables) == 0 {
+		t.Fatalf("no tables: %v", err)
+	}
+	data, err := os.ReadFile(tables[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	data[100] ^= 1
+	if err := os.WriteFile(tables[0], data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenBadger(Config{Dir: dir}); err == nil || !strings.Contains(err.Error(), "checksum") {
+		t.Fatalf("a damaged table: %v", err)
 	}
 }
 
