@@ -28,6 +28,7 @@ a restarted smbproxy must fence.
 
 A stopped smbproxy's database is read as it lies there, as the user who owns it; a
 running smbproxy is asked by its admin socket. --from reads a backup instead.`,
+		Example: "  smbproxy statedb check\n  smbproxy statedb backup /srv/backup/statedb",
 	}
 	cmd.AddCommand(newStatedbListCommand(configFile), newStatedbCheckCommand(configFile), newStatedbBackupCommand(configFile), newStatedbRestoreCommand(configFile))
 	return cmd
@@ -60,6 +61,7 @@ func newStatedbListCommand(configFile *string) *cobra.Command {
 	var f stateFlags
 	cmd := &cobra.Command{
 		Use: "list", Short: "List persistent handles and sessions to be fenced", Args: exactArgs(),
+		Example: "  smbproxy statedb list\n  smbproxy statedb list --json\n  smbproxy statedb list --from backup-of-monday",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, _, err := f.examine(cmd.Context(), *configFile)
 			if err != nil {
@@ -86,6 +88,7 @@ func newStatedbCheckCommand(configFile *string) *cobra.Command {
 	var f stateFlags
 	cmd := &cobra.Command{
 		Use: "check", Short: "Report every record that cannot be right, with its key and why", Args: exactArgs(),
+		Example: "  runuser -u smbproxy -- smbproxy statedb check",
 		Long: `Reads every record and reports each that cannot be read, that no open can have, or
 that cannot stand beside another. The exit status is 1 if there is one. smbproxy
 does not start with a record that it cannot read; "backup", then "restore
@@ -124,6 +127,7 @@ func newStatedbBackupCommand(configFile *string) *cobra.Command {
 	var f stateFlags
 	cmd := &cobra.Command{
 		Use: "backup FILE", Short: "Write everything to a file", Args: exactArgs("FILE"),
+		Example: "  smbproxy statedb backup /srv/backup/statedb-$(date +%F)",
 		Long: `Writes all records to a new file (mode 0600; - is standard output), as of one
 moment, also while smbproxy runs. Every later release can restore it.`,
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
@@ -162,6 +166,9 @@ func newStatedbRestoreCommand(configFile *string) *cobra.Command {
 	var skip bool
 	cmd := &cobra.Command{
 		Use: "restore FILE", Short: "Make the state database from a backup, where there is none", Args: exactArgs("FILE"),
+		Example: `  systemctl stop smbproxy
+  mv /var/lib/smbproxy/statedb /var/lib/smbproxy/statedb.old
+  runuser -u smbproxy -- smbproxy statedb restore /srv/backup/statedb-2026-11-21`,
 		Long: `Makes the state database of a stopped smbproxy from a backup. One that exists is
 never written over: move it away first. All of the backup is restored or nothing;
 a backup with faults is refused, unless --skip-faulty leaves the faulty records
