@@ -209,6 +209,9 @@ func (n *Node) Sync() error {
 	return nil
 }
 
+// Alive tells whether the node is mounted and was not killed.
+func (n *Node) Alive() bool { return n.mounted() != nil }
+
 // Dirty is how many bytes would be lost if the node were killed now.
 func (n *Node) Dirty() int64 {
 	if m := n.mounted(); m != nil {

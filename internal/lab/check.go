@@ -93,3 +93,12 @@ func freePort(ip string) (int, error) {
 	port := ln.Addr().(*net.TCPAddr).Port
 	return port, ln.Close()
 }
+
+// freePortIn is freePort in a namespace.
+func freePortIn(n *Network, ip string) (port int, err error) {
+	err = n.Run(func() error {
+		port, err = freePort(ip)
+		return err
+	})
+	return port, err
+}

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"smbproxy/internal/clusterfs"
 )
 
 // Share is one share of a cluster.
@@ -14,6 +16,7 @@ type Share struct {
 	Dir      string // directory of the tree, made with mode 0777; "": Name
 	Path     string // instead of Dir: an absolute path, which must exist
 	Backend  int    // index of the backend that serves it
+	Backends []int  // instead of Backend: the backends that serve it
 	ReadOnly bool
 	Lines    []string // further parameters, "valid users = user1"
 }
@@ -33,6 +36,16 @@ type ClusterOptions struct {
 	Port         int                         // of the proxy; 0: a free one
 	NTLMHelper   string                      // as of ProxyOptions
 	Keytab       string                      // a keytab file for clients' tickets; "": no Kerberos
+
+	// Nodes puts every backend on a node of its own of one cluster file system; nil: all are on
+	// the lab's tree.
+	Nodes *clusterfs.Options
+
+	Isolate bool // every backend in a network namespace of its own, so that it can be cut off
+	Fence   bool // a `fence command` that loses the backend with its node, see LoseNode
+
+	// BackendLinesOf are further lines of the section of one backend; nil: none.
+	BackendLinesOf func(i int) []string
 }
 
 // Cluster is some smbd and an smbproxy before them, all of it configured by smbproxy's own
@@ -48,7 +61,12 @@ type Cluster struct {
 	// ticket.
 	Direct *Samba
 
-	opt ClusterOptions
+	FS    *clusterfs.Cluster // with ClusterOptions.Nodes
+	Nodes []*clusterfs.Node  // of the backends; one more, which ShareDir shows, is not among them
+
+	opt   ClusterOptions
+	nodes *nodes
+	fence *fencer
 }
 
 // Cluster starts backends and proxy. It returns when all of them listen.
@@ -63,22 +81,14 @@ func (l *Lab) Cluster(ctx context.Context, opt ClusterOptions) (*Cluster, error)
 		opt.Shares = []Share{{Name: "share"}}
 	}
 	c := &Cluster{Lab: l, opt: opt}
-	for i := range opt.Shares {
-		if err := c.makeShare(&opt.Shares[i]); err != nil {
-			return nil, err
-		}
+	if err := c.makeStorage(); err != nil {
+		return nil, err
 	}
 	// Addresses first: proxy's configuration names the backends, which are printed from it.
-	addrs := make([]SambaOptions, opt.Backends)
-	for i := range addrs {
-		addrs[i] = SambaOptions{Name: fmt.Sprintf("%s-b%d", opt.Name, i), IP: l.IP()}
-		port, err := freePort(addrs[i].IP)
-		if err != nil {
-			return nil, err
-		}
-		addrs[i].Port = port
+	addrs, err := c.addresses(ctx)
+	if err != nil {
+		return nil, err
 	}
-	var err error
 	c.Proxy, err = l.Proxy(ctx, ProxyOptions{Name: opt.Name, IP: opt.IP, Port: opt.Port, LogLevel: opt.LogLevel, NTLMHelper: opt.NTLMHelper, NoStart: true,
 		Conf: func(p *Proxy) string { return c.conf(p, addrs) }})
 	if err != nil {
@@ -99,7 +109,54 @@ func (l *Lab) Cluster(ctx context.Context, opt ClusterOptions) (*Cluster, error)
 			return nil, err
 		}
 	}
+	if c.fence != nil {
+		c.fence.start()
+	}
 	return c, c.Proxy.Start(ctx)
+}
+
+// makeStorage makes what the shares lie on, and the shares' directories.
+func (c *Cluster) makeStorage() error {
+	if c.opt.Nodes != nil {
+		var err error
+		if c.nodes, err = c.Lab.makeNodes(c.opt.Name, c.opt.Backends, *c.opt.Nodes); err != nil {
+			return err
+		}
+		c.FS, c.Nodes = c.nodes.Cluster, c.nodes.Nodes()[:c.opt.Backends]
+	}
+	if c.opt.Fence {
+		if err := c.makeFencer(); err != nil {
+			return err
+		}
+	}
+	for i := range c.opt.Shares {
+		if err := c.makeShare(&c.opt.Shares[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addresses are where the backends will listen.
+func (c *Cluster) addresses(ctx context.Context) ([]SambaOptions, error) {
+	out := make([]SambaOptions, c.opt.Backends)
+	for i := range out {
+		o := &out[i]
+		o.Name = fmt.Sprintf("%s-b%d", c.opt.Name, i)
+		var err error
+		if c.opt.Isolate {
+			if o.Net, err = c.Lab.Network(ctx); err != nil {
+				return nil, err
+			}
+			o.IP = o.Net.IP
+		} else {
+			o.IP = c.Lab.IP()
+		}
+		if o.Port, err = freePortIn(o.Net, o.IP); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 // NoKernelNotify makes a backend notify only of what it does itself (ClusterOptions.EditConf). For the rest smbd relies
@@ -141,12 +198,20 @@ func (c *Cluster) makeShare(s *Share) error {
 	if s.Dir == "" {
 		s.Dir = s.Name
 	}
-	path, err := c.Lab.Tree.Share(s.Dir)
+	path, err := c.tree().Share(s.Dir)
 	s.Path = path
 	if err == nil && c.opt.Direct {
-		_, err = c.Lab.Tree.Share(filepath.Join("direct", s.Dir))
+		_, err = c.tree().Share(filepath.Join("direct", s.Dir))
 	}
 	return err
+}
+
+// tree is what the shares lie on, as tests see it.
+func (c *Cluster) tree() Tree {
+	if c.nodes != nil {
+		return Tree{Dir: c.nodes.watch.Dir}
+	}
+	return c.Lab.Tree
 }
 
 // ShareDir is where files of a share lie.
@@ -165,11 +230,11 @@ func (c *Cluster) DirectDir(name string) string {
 }
 
 func (c *Cluster) directPath(path string) string {
-	rel, err := filepath.Rel(c.Lab.Tree.Dir, path)
+	rel, err := filepath.Rel(c.tree().Dir, path)
 	if err != nil || strings.HasPrefix(rel, "..") {
 		return path
 	}
-	return filepath.Join(c.Lab.Tree.Dir, "direct", rel)
+	return filepath.Join(c.tree().Dir, "direct", rel)
 }
 
 // conf is smbproxy.conf behind the lab's own lines.
@@ -183,12 +248,12 @@ func (c *Cluster) conf(p *Proxy, backends []SambaOptions) string {
 	}
 	for i, s := range backends {
 		fmt.Fprintf(&b, "\n[backend:%s]\n\taddress = %s:%d\n\tdedicated keytab file = %s\n", BackendName(i), s.IP, s.Port, keytab(p, i))
-		for _, line := range c.opt.BackendLines {
+		for _, line := range c.backendLines(i, s) {
 			fmt.Fprintf(&b, "\t%s\n", line)
 		}
 	}
 	for _, s := range c.opt.Shares {
-		fmt.Fprintf(&b, "\n[%s]\n\tbackend = %s\n\tpath = %s\n", s.Name, BackendName(s.Backend), s.Path)
+		fmt.Fprintf(&b, "\n[%s]\n\tbackend = %s\n\tpath = %s\n", s.Name, strings.Join(s.backends(), " "), s.Path)
 		if !s.ReadOnly {
 			b.WriteString("\tread only = no\n")
 		}
@@ -197,6 +262,33 @@ func (c *Cluster) conf(p *Proxy, backends []SambaOptions) string {
 		}
 	}
 	return b.String()
+}
+
+// backends are the NAMEs of those that serve the share.
+func (s Share) backends() []string {
+	if s.Backends == nil {
+		return []string{BackendName(s.Backend)}
+	}
+	var out []string
+	for _, i := range s.Backends {
+		out = append(out, BackendName(i))
+	}
+	return out
+}
+
+// backendLines are the further lines of one backend's section.
+func (c *Cluster) backendLines(i int, s SambaOptions) []string {
+	out := c.opt.BackendLines[:len(c.opt.BackendLines):len(c.opt.BackendLines)]
+	if s.Net != nil {
+		out = append(out, "hosts allow = "+s.Net.Host)
+	}
+	if c.fence != nil {
+		out = append(out, "fence command = "+c.fence.command())
+	}
+	if c.opt.BackendLinesOf != nil {
+		out = append(out, c.opt.BackendLinesOf(i)...)
+	}
+	return out
 }
 
 func keytab(p *Proxy, i int) string {
@@ -215,6 +307,10 @@ func (c *Cluster) startBackend(ctx context.Context, i int, opt SambaOptions) (*S
 	}
 	if c.opt.EditConf != nil {
 		conf = c.opt.EditConf(conf)
+	}
+	if c.nodes != nil {
+		// Real nodes mount the file system at the same place; these are all on one host.
+		conf = strings.ReplaceAll(conf, "path = "+c.nodes.watch.Dir+"/", "path = "+c.Nodes[i].Dir+"/")
 	}
 	opt.Conf = func(Dirs) string { return conf }
 	return c.Lab.Samba(ctx, opt)

@@ -5,6 +5,9 @@
 //	 +- Tree             an ext4 image, loop-mounted, that every smbd exports
 //	 +- Samba (any)      one stock smbd: 127.x.y.z:port, directories of its own
 //	 +- Proxy (any)      one smbproxy, from a configuration that the lab writes
+//	 +- Cluster (any)    a Proxy and the smbd behind it; with ClusterOptions.Nodes each smbd is on a
+//	 |                    node of its own of one cluster file system (clusterfs), with Isolate in a
+//	 |                    network namespace: LoseNode, ReviveNode, Network(i).CutOff
 //	 +- guard            a shell that ends all of it should this process die first
 //
 // In a test:

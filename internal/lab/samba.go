@@ -31,8 +31,9 @@ type SambaOptions struct {
 	// in directly (the oracle, the baseline). Without it nobody can, but by a ticket.
 	Passwords bool
 
-	LogLevel int  // smbd's; 0: 1
-	NoStart  bool // only write the files
+	LogLevel int      // smbd's; 0: 1
+	NoStart  bool     // only write the files
+	Net      *Network // where it runs, at Net.IP; nil: here
 }
 
 // Dirs are the directories of one smbd, and what it may export.
@@ -65,9 +66,12 @@ func (l *Lab) Samba(ctx context.Context, opt SambaOptions) (*Samba, error) {
 	if opt.IP == "" {
 		opt.IP = l.IP()
 	}
+	if opt.Net != nil {
+		opt.IP = opt.Net.IP
+	}
 	if opt.Port == 0 {
 		var err error
-		if opt.Port, err = freePort(opt.IP); err != nil {
+		if opt.Port, err = freePortIn(opt.Net, opt.IP); err != nil {
 			return nil, err
 		}
 	}
@@ -125,9 +129,13 @@ func (s *Samba) overlay() string {
 	if level == 0 {
 		level = 1
 	}
+	mask := 8 // smbd knows the netmask of the addresses that an interface has, not of all of 127/8
+	if s.opt.Net != nil {
+		mask = 30
+	}
 	conf := fmt.Sprintf("[global]\n"+
-		"\tinterfaces = %s/8\n\tbind interfaces only = yes\n\tsmb ports = %d\n\tdisable netbios = yes\n",
-		s.opt.IP, s.opt.Port)
+		"\tinterfaces = %s/%d\n\tbind interfaces only = yes\n\tsmb ports = %d\n\tdisable netbios = yes\n",
+		s.opt.IP, mask, s.opt.Port)
 	for parameter, dir := range map[string]string{
 		"private dir": "private", "lock directory": "lock", "state directory": "state",
 		"cache directory": "cache", "pid directory": "pid", "ncalrpc dir": "ncalrpc",
@@ -175,7 +183,11 @@ func (s *Samba) Start(ctx context.Context) error {
 		return fmt.Errorf("smbd %s runs already", s.Name)
 	}
 	argv := []string{program("smbd"), "--foreground", "--no-process-group", "--configfile=" + s.Dirs.Conf()}
-	p, err := startProcess(s.lab.guard, "smbd-"+s.Name, s.lab.Env(), argv, s.Dirs.sub("log/out"), 0)
+	var p *process
+	err := s.opt.Net.Run(func() (err error) {
+		p, err = startProcess(s.lab.guard, "smbd-"+s.Name, s.lab.Env(), argv, s.Dirs.sub("log/out"), 0)
+		return err
+	})
 	if err != nil {
 		return err
 	}

@@ -7,7 +7,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+
+	"smbproxy/internal/clusterfs"
 
 	"golang.org/x/sys/unix"
 )
@@ -18,7 +21,15 @@ type Tree struct {
 	Dir   string // its root, mode 0755 root
 	Image string // the image file; "" when Dir is a plain directory
 	Why   string // why it is a plain directory, when nobody asked for one
+
+	Below string // with onClusterFS: where the files of the cluster file system lie
+
+	fs *clusterfs.Cluster // with onClusterFS
 }
+
+// onClusterFS in the environment puts the tree of every lab on a node of a cluster file system,
+// to see what differs there from ext4: a torture run, the oracle.
+const onClusterFS = "SMBPROXY_LAB_TREE=clusterfs"
 
 // makeTree mounts a fresh ext4. Inodes of 1 KiB hold the NT ACL and DOS attribute xattrs: with
 // 256 bytes they cost a block of their own, and an empty file shows an allocation of 4096,
@@ -31,6 +42,15 @@ func makeTree(ctx context.Context, l *Lab, opt Options) (Tree, error) {
 	if opt.PlainTree {
 		return t, nil
 	}
+	t, err := makeExt4(ctx, l, t, opt)
+	if err != nil || !slices.Contains(os.Environ(), onClusterFS) {
+		return t, err
+	}
+	return t, t.overlay(l)
+}
+
+// makeExt4 mounts an image on the tree's directory, or says why it cannot.
+func makeExt4(ctx context.Context, l *Lab, t Tree, opt Options) (Tree, error) {
 	size := opt.TreeMiB
 	if size == 0 {
 		size = 8192
@@ -61,15 +81,42 @@ func (t *Tree) mount(ctx context.Context, l *Lab, image string, size int64) erro
 	return nil
 }
 
+// overlay mounts the tree as a node of a cluster file system and takes that for the tree.
+func (t *Tree) overlay(l *Lab) error {
+	fs, err := clusterfs.New(t.Dir, clusterfs.Options{})
+	if err != nil {
+		return err
+	}
+	t.fs = fs
+	dir := filepath.Join(l.Dir, "tree-node")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	l.guard.tell("mount", dir)
+	if _, err = fs.Mount("tree", dir); err != nil {
+		return err
+	}
+	t.Below, t.Dir = t.Dir, dir
+	return nil
+}
+
 // unmount detaches lazily: a file that a dying smbd still holds must not keep the lab.
 func (t *Tree) unmount(g *guard) error {
+	at := t.Dir
+	if t.fs != nil {
+		if err := t.fs.Close(); err != nil {
+			return err
+		}
+		g.tell("unmount", t.Dir)
+		at = t.Below
+	}
 	if t.Image == "" {
 		return nil
 	}
-	if err := unix.Unmount(t.Dir, unix.MNT_DETACH); err != nil {
-		return fmt.Errorf("unmount %s: %w", t.Dir, err)
+	if err := unix.Unmount(at, unix.MNT_DETACH); err != nil {
+		return fmt.Errorf("unmount %s: %w", at, err)
 	}
-	g.tell("unmount", t.Dir)
+	g.tell("unmount", at)
 	return os.Remove(t.Image)
 }
 
