@@ -85,6 +85,7 @@ func (c *Connection) Log() *slog.Logger { return c.log }
 func (c *Connection) serve(ctx context.Context) {
 	c.log.Debug("connection accepted")
 	c.setDeadline()
+	defer context.AfterFunc(ctx, func() { c.cancel(context.Cause(ctx)) })() // the reader may wait in the read gate
 	err := c.tc.Serve(ctx, c.receive)
 	if cause := context.Cause(c.ctx); cause != nil {
 		err = cause

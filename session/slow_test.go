@@ -1,6 +1,9 @@
 package session
 
 import (
+	"context"
+	"errors"
+	"net"
 	"runtime"
 	"testing"
 	"time"
@@ -75,6 +78,49 @@ func TestReadGate(t *testing.T) {
 			t.Fatalf("got %v", h.Status)
 		}
 	}
+}
+
+// TestReadGateAndEnd: a reader that waits in the gate leaves when Serve's context ends, whatever the READs do.
+func TestReadGateAndEnd(t *testing.T) {
+	held := make(chan *Request, 10)
+	ts := serve(t, func(cfg *Config) { cfg.MaxReadOutstanding = 100000 })
+	ts.mu.Lock()
+	ts.read = func(r *Request) { held <- r }
+	ts.mu.Unlock()
+	ln, err := net.Listen("tcp", "127.3.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- ts.Serve(ctx, ln) }()
+	ts.addr = ln.Addr().String()
+	c := ts.dial(t, smb2.Dialect311)
+	c.credits = 100
+	c.mustNegotiate()
+	c.mustSetup("anna")
+	c.tree("share")
+	for range 3 {
+		c.write(c.message(c.header(smb2.CommandRead), readRequest(smb2.FileID{Volatile: 1}, 60000)))
+	}
+	one, two := <-held, <-held
+	gate := &ts.snapshot()[0].readGate
+	for end := time.Now().Add(timeout); !gate.waiting.Load(); runtime.Gosched() {
+		if time.Now().After(end) {
+			t.Fatal("the reader does not wait")
+		}
+	}
+	cancel()
+	select {
+	case err := <-done:
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("Serve: %v", err)
+		}
+	case <-time.After(timeout):
+		t.Error("Serve does not return")
+	}
+	one.Fail(ntstatus.Cancelled)
+	two.Fail(ntstatus.Cancelled)
 }
 
 // TestReadGateAndPipes: READs that may wait for ever, those of idle pipes, do not keep the connection from being read.
