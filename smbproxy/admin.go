@@ -24,6 +24,8 @@ type adminSource interface {
 	notifyRows() []notifyRow
 	close(what string) closeReply
 	dump(ctx context.Context, w io.Writer) error
+	backendRows() []backendRow
+	duty(name, want string) dutyReply
 }
 
 // listenAdmin makes the unix socket, mode 0600 from its first moment on. A socket that a dead
@@ -82,12 +84,17 @@ func adminHandler(src adminSource, reload func() reloadReply) http.Handler {
 		"locks":    func() any { return src.lockRows() },
 		"leases":   func() any { return src.leaseRows() },
 		"notify":   func() any { return src.notifyRows() },
+		"backends": func() any { return src.backendRows() },
 	} {
 		mux.HandleFunc("GET /"+name, func(w http.ResponseWriter, _ *http.Request) { answer(w, list()) })
 	}
 	mux.HandleFunc("POST /close", func(w http.ResponseWriter, r *http.Request) { answer(w, src.close(r.URL.Query().Get("what"))) })
 	mux.HandleFunc("GET /statedb", func(w http.ResponseWriter, r *http.Request) {
 		_ = src.dump(r.Context(), w) // a backup without its end is none
+	})
+	mux.HandleFunc("GET /duty", func(w http.ResponseWriter, r *http.Request) { answer(w, src.duty(r.URL.Query().Get("backend"), "")) })
+	mux.HandleFunc("POST /duty", func(w http.ResponseWriter, r *http.Request) {
+		answer(w, src.duty(r.URL.Query().Get("backend"), r.URL.Query().Get("duty")))
 	})
 	mux.HandleFunc("POST /reload", func(w http.ResponseWriter, _ *http.Request) { answer(w, reload()) })
 	return mux

@@ -42,6 +42,7 @@ func (n *node) status() statusReply {
 
 // summary adds up the lanes of a backend.
 func summary(st backend.Status) (row backendStatus) {
+	row.State = st.State.String()
 	if st.Down != nil {
 		row.Down = st.Down.Error()
 	}

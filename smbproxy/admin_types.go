@@ -39,6 +39,7 @@ type backendStatus struct {
 	Lanes   int    `json:"lanes"`  // connections that are up
 	Clients int    `json:"clients"`
 	Opens   int64  `json:"opens"`
+	State   string `json:"state"`          // as in GET /backends
 	Down    string `json:"down,omitempty"` // why it cannot be reached
 }
 

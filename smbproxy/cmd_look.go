@@ -86,11 +86,9 @@ func printStatus(w io.Writer, s statusReply) error {
 	}
 	fmt.Fprint(tw, "\nBackend\tAddress\tShares\tLanes\tClients\tOpens\tState\n")
 	for _, b := range s.Backends {
-		state := "idle"
+		state := b.State
 		if b.Down != "" {
-			state = b.Down
-		} else if b.Lanes > 0 {
-			state = "connected"
+			state += ": " + b.Down
 		}
 		fmt.Fprintf(tw, "%s\t%s\t%d\t%d\t%d\t%d\t%s\n", b.Name, b.Address, b.Shares, b.Lanes, b.Clients, b.Opens, state)
 	}

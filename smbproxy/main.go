@@ -98,8 +98,9 @@ From nothing to a share that works:
 		newTestparmCommand(&configFile), newBackendCommand(&configFile),
 		lookStatus.command(&configFile), lookSessions.command(&configFile), lookOpens.command(&configFile),
 		lookLocks.command(&configFile), lookLeases.command(&configFile), lookNotify.command(&configFile),
-		newCloseCommand(&configFile), newStatedbCommand(&configFile),
+		lookBackends.command(&configFile), newCloseCommand(&configFile), newStatedbCommand(&configFile),
 		newBenchCommand(), newVersionCommand(),
 	)
+	root.AddCommand(newDutyCommands(&configFile)...)
 	return root
 }

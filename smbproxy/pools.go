@@ -56,6 +56,9 @@ func (s *poolSet) prepare(ctx context.Context, cfg *Config) (*poolChange, error)
 		}
 		poolCtx, stop := context.WithCancel(ctx)
 		r := &runningPool{want, pool, stop, make(chan struct{})}
+		if old := s.current[b.Name]; old != nil {
+			pool.SetDuty(old.pool.Duty())
+		}
 		c.next[b.Name] = r
 		c.started = append(c.started, r)
 		s.run.Go(func() {
@@ -96,7 +99,12 @@ func (c *poolChange) commit() {
 	defer c.set.mu.Unlock()
 	for name, old := range c.set.current {
 		if c.next[name] != old {
-			c.set.run.Go(func() { old.retire() })
+			c.set.run.Go(func() {
+				old.retire()
+				if heir := c.set.find(name); heir != nil { // what is not fenced yet is the successor's to fence
+					heir.Inherit(old.pool.Lost()...)
+				}
+			})
 		}
 	}
 	c.set.current = c.next
@@ -113,13 +121,23 @@ func (r *runningPool) retire() {
 	for {
 		select {
 		case <-tick.C:
-			if summary(r.pool.Status()).Clients == 0 {
+			if r.pool.Clients() == 0 {
 				return
 			}
 		case <-r.ended:
 			return
 		}
 	}
+}
+
+// find is the pool in force of a name, nil if there is none.
+func (s *poolSet) find(name string) *backend.Pool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r := s.current[name]; r != nil {
+		return r.pool
+	}
+	return nil
 }
 
 // status takes a picture of every pool in force.
