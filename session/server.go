@@ -19,6 +19,8 @@ type Server struct {
 	upper Upper
 	cfg   atomic.Pointer[Config]
 
+	logons, turned refusals // what is logged of refused authentications and connections
+
 	mu         sync.Mutex // guards all below
 	conns      map[*Connection]struct{}
 	perAddress map[netip.Addr]int
@@ -149,7 +151,9 @@ func (s *Server) admit(nc net.Conn) *Connection {
 	}
 	if reason != "" {
 		s.mu.Unlock()
-		cfg.Log.Warn("connection refused", "client", nc.RemoteAddr().String(), "reason", reason)
+		if line, unlogged := s.turned.log(cfg.Now(), addr); line {
+			cfg.Log.Warn("connection refused", "client", nc.RemoteAddr().String(), "reason", reason, "unlogged", unlogged)
+		}
 		_ = nc.Close() // nothing was sent on it
 		return nil
 	}

@@ -136,7 +136,9 @@ func (r *Request) leg(ctx context.Context, su *setup, m *smb2.SessionSetupReques
 func (r *Request) refused(su *setup, err error) {
 	c, ch := r.Connection, r.channel
 	st := squash(ntstatus.From(err))
-	c.log.Warn("authentication refused", "session", ch.session.ID, "status", st.Error(), "err", err)
+	if line, unlogged := c.server.logons.log(c.cfg.Now(), c.address); line {
+		c.log.Warn("authentication refused", "session", ch.session.ID, "status", st.Error(), "error", err, "unlogged", unlogged)
+	}
 	c.endLeg(ch, su, true)
 	if su.binding {
 		c.server.dropChannel(ch)
