@@ -194,7 +194,7 @@ func (c *creation) plan(m *smb2.CreateRequest) error {
 
 // unattached logs why the share cannot be used, and is what the client is told.
 func (c *creation) unattached(err error) error {
-	c.r.Connection.Log().Warn("share cannot be used", "share", c.t.share.Name, "backends", c.t.share.Backends, "err", err)
+	c.r.Connection.Log().Warn("share cannot be used", "share", c.t.share.Name, "backends", c.t.share.Backends, "error", err)
 	return connectError(err)
 }
 

@@ -127,7 +127,7 @@ func (c *creation) create(ctx context.Context, q *smb2.CreateRequest) (ntstatus.
 	}
 	if c.found.reply, c.found.fid, err = backendReply(reply); err != nil {
 		c.r.SetFault(session.FaultBackend)
-		c.r.Connection.Log().Error("malformed reply of a backend", "command", "CREATE", "err", err)
+		c.r.Connection.Log().Error("malformed reply of a backend", "command", "CREATE", "error", err)
 		return 0, ntstatus.UnexpectedNetworkError
 	}
 	return h.Status, nil
@@ -253,7 +253,7 @@ func (c *creation) unmake(ctx context.Context) {
 	}
 	st, err := c.create(ctx, &q)
 	if err != nil || st != ntstatus.Success {
-		c.r.Connection.Log().Warn("a refused CREATE leaves the file that it has made", "share", c.t.share.Name, "err", orStatus(err, st))
+		c.r.Connection.Log().Warn("a refused CREATE leaves the file that it has made", "share", c.t.share.Name, "error", orStatus(err, st))
 		return
 	}
 	basic := smb2.FileBasicInfo{FileAttributes: smb2.FileAttributeNormal}
@@ -263,7 +263,7 @@ func (c *creation) unmake(ctx context.Context) {
 	} {
 		h, reply, err := ask(ctx, c.r, c.at, newRequest(smb2.CommandSetInfo, m, 96), 1)
 		if err := decodeDone(h, reply, err, &smb2.SetInfoResponse{}); err != nil {
-			c.r.Connection.Log().Warn("a refused CREATE leaves the file that it has made", "share", c.t.share.Name, "err", err)
+			c.r.Connection.Log().Warn("a refused CREATE leaves the file that it has made", "share", c.t.share.Name, "error", err)
 		}
 	}
 	c.discard(true)

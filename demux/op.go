@@ -138,7 +138,7 @@ func (p *op) lost(err error) {
 
 // broken ends a request that a backend has answered with something that is no answer.
 func (p *op) broken(err error) {
-	p.req.Connection.Log().Error("malformed reply of a backend", "command", p.req.Header.Command.String(), "err", err)
+	p.req.Connection.Log().Error("malformed reply of a backend", "command", p.req.Header.Command.String(), "error", err)
 	p.lost(ntstatus.UnexpectedNetworkError)
 }
 

@@ -48,7 +48,7 @@ func (c *creation) reconnect(ctx context.Context) error {
 	if !o.held().at.Alive() {
 		if err := c.reopen(ctx, o, &grant); err != nil {
 			c.d.letGo(o)
-			c.r.Connection.Log().Warn("a durable open cannot be opened again at its backend", "share", c.t.share.Name, "err", err)
+			c.r.Connection.Log().Warn("a durable open cannot be opened again at its backend", "share", c.t.share.Name, "error", err)
 			return lostHandle(err)
 		}
 	}

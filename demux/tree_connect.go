@@ -41,7 +41,7 @@ func (d *Demux) connectShare(ctx context.Context, r *session.Request, name strin
 	id := r.Session.Identity() // before admit looks: a later one is admitted by attach
 	user, encrypt, err := d.admit(r, routes, share)
 	if err != nil {
-		log.Warn("share refused", "err", err)
+		log.Warn("share refused", "error", err)
 		r.Fail(ntstatus.AccessDenied)
 		return
 	}
@@ -52,9 +52,9 @@ func (d *Demux) connectShare(ctx context.Context, r *session.Request, name strin
 	t.admin = t.pipes && routes.administers(r)
 	at, err := t.reach(ctx, r, "")
 	if err != nil && t.pipes { // those that speak for the cluster need no backend, and others ask again
-		log.Warn("no backend connects the share; only srvsvc and wkssvc are served", "backends", share.Backends, "backend_user", user, "err", err)
+		log.Warn("no backend connects the share; only srvsvc and wkssvc are served", "backends", share.Backends, "backend_user", user, "error", err)
 	} else if err != nil {
-		log.Warn("no backend connects the share", "backends", share.Backends, "backend_user", user, "err", err)
+		log.Warn("no backend connects the share", "backends", share.Backends, "backend_user", user, "error", err)
 		r.SetFault(session.FaultBackend)
 		r.Fail(connectError(err))
 		return

@@ -100,7 +100,7 @@ var errDisconnect = errors.New("protocol violation")
 // channel are closed, goroutines are waited for.
 func (c *Connection) close(err error) {
 	if cerr := c.tc.Close(); cerr != nil {
-		c.log.Debug("closing the socket", "err", cerr)
+		c.log.Debug("closing the socket", "error", cerr)
 	}
 	c.mu.Lock()
 	c.closed = true
@@ -120,14 +120,14 @@ func (c *Connection) close(err error) {
 	if errors.Is(err, errDisconnect) {
 		level = slog.LevelWarn
 	}
-	c.log.Log(context.Background(), level, "connection closed", "err", err)
+	c.log.Log(context.Background(), level, "connection closed", "error", err)
 }
 
 // terminate ends the connection from anywhere ([MS-SMB2] 3.3.7.1). The reader does the rest.
 func (c *Connection) terminate(err error) {
 	c.cancel(err)
 	if cerr := c.tc.Close(); cerr != nil {
-		c.log.Debug("closing the socket", "err", cerr)
+		c.log.Debug("closing the socket", "error", cerr)
 	}
 }
 

@@ -42,7 +42,7 @@ func (c *Connection) contextPreauth(_ *negotiated, m *smb2.NegotiateRequest, res
 	}
 	salt, err := c.salt()
 	if err != nil {
-		c.log.Error("no salt", "err", err)
+		c.log.Error("no salt", "error", err)
 		return ntstatus.InsufficientResources
 	}
 	answer(resp, &smb2.PreauthIntegrityCapabilities{

@@ -35,7 +35,7 @@ func (ch *channel) notify(cmd smb2.Command, body smb2.Body, sealed bool) bool {
 		err = ch.conn.tc.Send(f, nil, 0)
 	}
 	if err != nil {
-		ch.conn.log.Debug("notification not sent", "command", cmd.String(), "err", err)
+		ch.conn.log.Debug("notification not sent", "command", cmd.String(), "error", err)
 		ch.conn.terminate(err)
 	}
 	return err == nil

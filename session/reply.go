@@ -175,7 +175,7 @@ func (c *Connection) send(f *transport.Frame, sess *Session) {
 		err = c.tc.Send(f, nil, 0)
 	}
 	if err != nil {
-		c.log.Debug("reply not sent", "err", err)
+		c.log.Debug("reply not sent", "error", err)
 		c.terminate(err)
 	}
 }

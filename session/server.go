@@ -91,7 +91,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 			if errors.Is(err, net.ErrClosed) {
 				return fmt.Errorf("accept on %v: %w", ln.Addr(), err)
 			}
-			s.log().Warn("cannot accept a connection", "listener", ln.Addr().String(), "err", err)
+			s.log().Warn("cannot accept a connection", "listener", ln.Addr().String(), "error", err)
 			if !wait.pause(ctx) {
 				return context.Cause(ctx)
 			}

@@ -131,7 +131,7 @@ func (s *Server) newSession(c *Connection) (*channel, ntstatus.Status) {
 	for {
 		id, err := s.newSessionID(c.cfg)
 		if err != nil {
-			c.log.Error("no session id", "err", err)
+			c.log.Error("no session id", "error", err)
 			return nil, ntstatus.InsufficientResources
 		}
 		sess.ID = id

@@ -200,3 +200,15 @@ func TestLengths(t *testing.T) {
 		}
 	}
 }
+
+// TestLogKeys: the cause of a line of the log has one key, "error", so that it can be looked for.
+func TestLogKeys(t *testing.T) {
+	for _, s := range sources(t) {
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			if lit, ok := n.(*ast.BasicLit); ok && lit.Value == `"err"` && !strings.HasPrefix(s.path, "internal/arrows/") {
+				t.Errorf("%s:%d: the key of an error in the log is \"error\"", s.path, s.fset.Position(lit.Pos()).Line)
+			}
+			return true
+		})
+	}
+}
