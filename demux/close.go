@@ -28,8 +28,8 @@ func closeFile(r *session.Request) {
 		r.Fail(ntstatus.FileClosed)
 		return
 	}
-	if o.local != nil {
-		closeLocalPipe(r, o)
+	if o.endedHere() {
+		r.Reply(ntstatus.Success, &smb2.CloseResponse{})
 		return
 	}
 	if !o.deleteOnClose {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"strings"
 
@@ -26,6 +27,8 @@ type Config struct {
 	// there what others have open; empty: nobody.
 	Identity rpc.Identity
 	Admins   acl.Users
+	// PipeAuth begins an authentication inside RPC on a backend's pipe, as backends know no passwords; nil: there is none.
+	PipeAuth func(remote net.Addr) rpc.Exchange
 	// GuestAccount is the backend's user for anonymous sessions; empty: they are refused.
 	// Guests already have their account's name.
 	GuestAccount string

@@ -1,6 +1,7 @@
 package demux
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -10,13 +11,24 @@ import (
 	"smbproxy/session"
 )
 
-// localPipe is a pipe that speaks for the cluster: no backend stands behind it.
+// localPipe is a pipe whose words are smbproxy's: one that speaks for the cluster, with no backend behind it, or one
+// of a backend's whose client authenticates inside RPC (pipe_secured.go).
 type localPipe struct {
-	pipe *rpc.Pipe
+	pipe    talker
+	own     *rpc.Pipe    // pipe, of the first kind
+	secured *rpc.Secured // pipe, of the second
+	behind  *pipeBehind  // behind secured
 
-	mu      sync.Mutex  // guards waiting, and who reads from pipe
-	waiting []*pipeRead // oldest first
+	mu      sync.Mutex    // guards what follows, and who reads from pipe
+	waiting []*pipeRead   // oldest first
+	turn    chan struct{} // closed when the last WRITE to secured is done
 	closed  bool
+}
+
+// talker is what a client reads from.
+type talker interface {
+	Read(n int) (b []byte, more bool, st ntstatus.Status)
+	Unread() (n int, any bool)
 }
 
 // pipeRead is a READ or a FSCTL_PIPE_TRANSCEIVE that waits for something to read.
@@ -31,8 +43,9 @@ func (d *Demux) createLocalPipe(r *session.Request, t *tree, name string, access
 	who := rpc.Caller{User: r.Session.Identity().User, Admin: t.admin}
 	o := &open{
 		tree: t, name: name, access: access, born: time.Now(), state: d.state.NewOpenID(),
-		local: &localPipe{pipe: d.pipes.Open(name, who)},
 	}
+	own := d.pipes.Open(name, who)
+	o.local = &localPipe{pipe: own, own: own}
 	if err := t.session.add(o); err != nil {
 		r.FailErr(err)
 		return
@@ -60,14 +73,37 @@ var localPipeStatus = map[smb2.Command]ntstatus.Status{
 // read serves READ.
 func (p *localPipe) read(r *session.Request, most uint32) { p.await(&pipeRead{r: r, most: most}) }
 
-// write serves WRITE. What the client said is heard as a whole, whatever becomes of it.
+// write serves WRITE.
 func (p *localPipe) write(r *session.Request, data []byte) {
-	if st := p.pipe.Write(data); st != ntstatus.Success {
-		r.Fail(st)
+	p.hear(r, data, func(st ntstatus.Status) {
+		if st != ntstatus.Success {
+			r.Fail(st)
+			return
+		}
+		r.Reply(ntstatus.Success, &smb2.WriteResponse{Count: uint32(len(data))})
+	})
+}
+
+// hear gives the pipe what the client says, and serves who waits for an answer. then runs in between, with the status.
+func (p *localPipe) hear(r *session.Request, data []byte, then func(ntstatus.Status)) {
+	if p.own != nil {
+		then(p.own.Write(data))
+		p.serve()
 		return
 	}
-	r.Reply(ntstatus.Success, &smb2.WriteResponse{Count: uint32(len(data))})
-	p.serve()
+	p.mu.Lock()
+	before, mine := p.turn, make(chan struct{})
+	p.turn = mine
+	p.mu.Unlock()
+	r.Go(func(ctx context.Context) {
+		defer close(mine)
+		if before != nil {
+			<-before
+		}
+		p.behind.req = r
+		then(p.secured.Write(ctx, data))
+		p.serve()
+	})
 }
 
 // transceive serves FSCTL_PIPE_TRANSCEIVE ([MS-SMB2] 3.3.5.15.10): a WRITE and a READ in one.
@@ -76,13 +112,14 @@ func (p *localPipe) transceive(r *session.Request, m *smb2.IoctlRequest) {
 		r.Fail(ntstatus.PipeBusy)
 		return
 	}
-	answer := &smb2.IoctlResponse{CtlCode: m.CtlCode, FileID: r.FileID}
-	most := m.MaxOutputResponse
-	if st := p.pipe.Write(m.Input); st != ntstatus.Success {
-		r.Fail(st)
-		return
-	}
-	p.await(&pipeRead{r: r, most: most, call: answer})
+	w := &pipeRead{r: r, most: m.MaxOutputResponse, call: &smb2.IoctlResponse{CtlCode: m.CtlCode, FileID: r.FileID}}
+	p.hear(r, m.Input, func(st ntstatus.Status) {
+		if st != ntstatus.Success {
+			r.Fail(st)
+			return
+		}
+		p.await(w)
+	})
 }
 
 // await ends a read, now or when there is something to read. A pipe that has been ended gives STATUS_PIPE_BROKEN.
@@ -187,9 +224,11 @@ func (p *localPipe) queryInfo(r *session.Request, m *smb2.QueryInfoRequest) {
 
 // transceivePipe serves FSCTL_PIPE_TRANSCEIVE.
 func transceivePipe(d *Demux, r *session.Request, o *open, m *smb2.IoctlRequest) {
-	if o.local != nil {
-		o.local.transceive(r, m)
-		return
+	if o.tree.pipes {
+		if p := o.listening(r, m.Input); p != nil {
+			p.transceive(r, m)
+			return
+		}
 	}
 	relayFsctlWaiting(d, r, o, m)
 }
@@ -202,17 +241,18 @@ func localFsctlStatus(code smb2.FsctlCode) ntstatus.Status {
 	return ntstatus.InvalidDeviceRequest
 }
 
-// closeLocalPipe serves CLOSE.
-func closeLocalPipe(r *session.Request, o *open) {
-	o.local.close()
-	r.Reply(ntstatus.Success, &smb2.CloseResponse{})
+// spoken is what speaks for a pipe here, nil where the backend does.
+func (o *open) spoken() *localPipe {
+	if o.local != nil {
+		return o.local
+	}
+	return o.secured.Load()
 }
 
-// endedHere tells whether an open is a pipe of ours, which is closed then.
+// endedHere ends what waits for a pipe's words here. True: no backend stands behind it.
 func (o *open) endedHere() bool {
-	if o.local == nil {
-		return false
+	if p := o.spoken(); p != nil {
+		p.close()
 	}
-	o.local.close()
-	return true
+	return o.local != nil
 }

@@ -17,11 +17,11 @@ func read(r *session.Request) {
 		r.FailErr(err)
 		return
 	}
-	if o.local != nil {
-		o.local.read(r, m.Length)
-		return
-	}
 	if o.tree.pipes {
+		if p := o.spoken(); p != nil {
+			p.read(r, m.Length)
+			return
+		}
 		relayWaiting(r, o, m.Length, pass)
 		return
 	}

@@ -21,11 +21,11 @@ func write(r *session.Request) {
 		r.Fail(ntstatus.AccessDenied)
 		return
 	}
-	if o.local != nil {
-		o.local.write(r, m.Data)
-		return
-	}
 	if o.tree.pipes { // whoever is at the other end may be busy
+		if p := o.listening(r, m.Data); p != nil {
+			p.write(r, m.Data)
+			return
+		}
 		relayWaiting(r, o, uint32(len(m.Data)), pass)
 		return
 	}

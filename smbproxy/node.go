@@ -75,6 +75,7 @@ func newNode(life context.Context, configFile string, cfg *Config, logs *logging
 		return nil, err
 	}
 	shares, err := demuxConfig(cfg, change.pools(), n.log)
+	shares.PipeAuth = n.pipeAuth
 	if err == nil {
 		shares.Sink = &demux.Sink{}
 		n.store, err = store.OpenBadger(store.Config{Dir: stateDatabase(cfg.Global.StateDirectory), Log: n.log})
@@ -173,6 +174,7 @@ func (n *node) tryReload(life context.Context) (notes []string, err error) {
 		return nil, err
 	}
 	shares, err := demuxConfig(cfg, change.pools(), n.log)
+	shares.PipeAuth = n.pipeAuth
 	if err == nil {
 		err = n.listeners.set(addresses) // all or nothing
 	}

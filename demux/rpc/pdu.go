@@ -63,8 +63,11 @@ func (h *header) order() binary.ByteOrder {
 	return binary.BigEndian
 }
 
-// decodeHeader reads a header; b has its 16 bytes.
+// decodeHeader reads a header.
 func decodeHeader(b []byte) (header, error) {
+	if len(b) < headerSize {
+		return header{}, fmt.Errorf("%w: %d bytes", errProtocol, len(b))
+	}
 	h := header{kind: packetType(b[2]), flags: b[3], drep: [4]byte(b[4:8])}
 	o := h.order()
 	h.fragment, h.authLength, h.call = o.Uint16(b[8:]), o.Uint16(b[10:]), o.Uint32(b[12:])

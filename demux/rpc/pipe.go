@@ -121,19 +121,27 @@ func (p *Pipe) end() {
 func (p *Pipe) Read(n int) (b []byte, more bool, st ntstatus.Status) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.out) == 0 {
-		if p.broken {
+	b, more, st = take(&p.out, n, p.broken)
+	p.unread -= len(b)
+	return b, more, st
+}
+
+// take takes at most n bytes of the oldest fragment.
+func take(out *[][]byte, n int, broken bool) (b []byte, more bool, st ntstatus.Status) {
+	if len(*out) == 0 {
+		if broken {
 			return nil, false, ntstatus.PipeBroken
 		}
 		return nil, false, ntstatus.Success
 	}
-	first := p.out[0]
+	first := (*out)[0]
 	n = min(n, len(first))
-	b, p.out[0] = first[:n], first[n:]
-	p.unread -= n
-	if more = len(p.out[0]) > 0; !more {
-		p.out[0] = nil
-		p.out = p.out[1:]
+	b, first = first[:n], first[n:]
+	if more = len(first) > 0; more {
+		(*out)[0] = first
+	} else {
+		(*out)[0] = nil
+		*out = (*out)[1:]
 	}
 	return b, more, ntstatus.Success
 }

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"net"
 	"time"
+
+	"smbproxy/session/auth/ntlm"
 )
 
 // Identity says on whose behalf a session acts. User is spelled as the account
@@ -26,6 +28,9 @@ type Result struct {
 	Identity   Identity
 	SessionKey []byte
 	Expiry     time.Time
+	// Protection begins the protection of messages inside the session, where the mechanism has one that others speak
+	// too (NTLM's, for RPC); nil, and nil from it: none. Call it once, when the exchange is over.
+	Protection func() *ntlm.Channel
 }
 
 // String leaves the key out, whoever prints a Result.

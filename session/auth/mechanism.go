@@ -29,7 +29,7 @@ func (m ntlmMechanism) Step(ctx context.Context, token []byte) ([]byte, *Result,
 	}
 	return reply, &Result{
 		Identity:   Identity{User: r.User, Domain: r.Domain, Anonymous: r.Anonymous, Guest: r.Guest},
-		SessionKey: r.SessionKey,
+		SessionKey: r.SessionKey, Protection: m.Exchange.Channel,
 	}, nil
 }
 

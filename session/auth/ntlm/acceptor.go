@@ -56,6 +56,8 @@ type Exchange struct {
 	flags    Flags
 	exported Key
 	hadMIC   bool
+
+	signed, verified uint32 // mechListMICs
 }
 
 // Begin starts an exchange. cfg must not change any more.
@@ -212,12 +214,14 @@ func (x *Exchange) MustSignMechList() bool { return x.hadMIC && x.flags&Negotiat
 
 // Sign makes the mechListMIC of this side.
 func (x *Exchange) Sign(msg []byte) []byte {
+	x.signed++
 	mac := MAC(&x.exported, x.flags, false, msg)
 	return mac[:]
 }
 
 // Verify checks the client's mechListMIC.
 func (x *Exchange) Verify(msg, mic []byte) bool {
+	x.verified++
 	want := MAC(&x.exported, x.flags, true, msg)
 	return hmac.Equal(want[:], mic)
 }
