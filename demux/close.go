@@ -32,11 +32,20 @@ func closeFile(r *session.Request) {
 		r.Reply(ntstatus.Success, &smb2.CloseResponse{})
 		return
 	}
-	if !o.deleteOnClose {
+	if o.data == nil && !o.deleteOnClose {
 		relay(r, o, 0, closed)
 		return
 	}
 	r.Retain()
+	o.data.close(func() { closeName(r, o) })
+}
+
+// closeName is closeFile when nothing but the handle of the name is left.
+func closeName(r *session.Request, o *open) {
+	if !o.deleteOnClose {
+		relay(r, o, 0, closed)
+		return
+	}
 	h := o.held()
 	submit(h.at, smb2.CommandSetInfo, setDisposition(h.fid, true), func(h *smb2.Header, _ *transport.Frame, err error) {
 		relay(r, o, 0, closedBy(statusOf(h, err)))
@@ -89,6 +98,11 @@ func (o *open) abandon() {
 // closeAtBackend closes the backend's handle of an open that the state has forgotten, and with it the
 // file that del says is to go.
 func (o *open) closeAtBackend(del *core.Deletion) {
+	o.data.close(func() { o.closeNameAtBackend(del) })
+}
+
+// closeNameAtBackend is closeAtBackend when nothing but the handle of the name is left.
+func (o *open) closeNameAtBackend(del *core.Deletion) {
 	held := o.held()
 	last := func(st ntstatus.Status) {
 		submit(held.at, smb2.CommandClose, &smb2.CloseRequest{FileID: held.fid.Wire()}, func(h *smb2.Header, _ *transport.Frame, err error) {

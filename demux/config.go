@@ -39,6 +39,9 @@ type Config struct {
 	// (FSCTL_QUERY_NETWORK_INTERFACE_INFO). None: the one that the client has connected to.
 	Interfaces []Interface
 
+	// DataHandles bounds the handles at backends of data; 0: 16384.
+	DataHandles int
+
 	Lookup acl.Lookup   // nil: the operating system's users, groups and DNS
 	Log    *slog.Logger // nil: slog.Default()
 }
@@ -49,6 +52,7 @@ type Share struct {
 	Backends     []string // that serve its names, keys of Config.Backends; all export one tree
 	Routes       []Route  // subtrees with a home of their own
 	BackendShare string   // the share's name there; empty: Name
+	Striping     Striping // where its files' data are
 	Comment      string
 	Browseable   bool
 	GuestOK      bool
@@ -56,6 +60,8 @@ type Share struct {
 	Available    bool // continuously: clients may have persistent handles. Not with OtherWriters
 	OtherWriters bool // files change behind us: clients cache nothing but reads
 	Policy       acl.Policy
+
+	stripes *stripes // of Striping, once in use; nil: none
 }
 
 // Route gives the subtree at Path (normalised, without case) a home of its own: its names are served
@@ -111,6 +117,9 @@ func (cfg *Config) check() error {
 			if _, ok := cfg.Backends[name]; !ok {
 				fault("share %q: no backend %q", s.Name, name)
 			}
+		}
+		for _, err := range s.Striping.check(func(name string) bool { return cfg.Backends[name] != nil }) {
+			fault("share %q: %w", s.Name, err)
 		}
 		for _, rt := range s.Routes {
 			if rt.Path == "" || len(rt.Backends) == 0 {

@@ -152,9 +152,10 @@ func (c *creation) opened(id core.OpenID, r *core.Result) *open {
 	o := &open{
 		tree: c.t, name: c.name, access: c.asked.DesiredAccess,
 		directory: c.found.directory(), born: time.Now(), state: id, hint: r.Hint, arbitrated: true, granted: c.found.granted, action: c.found.reply.CreateAction,
-		deleteOnClose: c.asked.CreateOptions&smb2.FileDeleteOnClose != 0,
+		deleteOnClose: c.asked.CreateOptions&smb2.FileDeleteOnClose != 0, file: c.fileKey(), options: c.asked.CreateOptions,
 	}
 	o.names.Store(&handle{at: c.at, fid: c.found.fid})
+	o.data = c.spread(o)
 	o.unseen.Store(c.durable.createGUID() != core.GUID{})
 	return o
 }

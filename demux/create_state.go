@@ -119,7 +119,7 @@ func (c *creation) arbitrate(ctx context.Context, id core.OpenID) core.Result {
 	q := &core.Open{
 		Req: c.req, ID: id, Session: core.SessionID(c.r.Session.ID), Client: c.r.Session.ClientGUID(),
 		User: c.t.backendUser(),
-		File: core.FileKey{Volume: f.volume, ID: f.disk.DiskFileID, Snapshot: c.snapshot()},
+		File: c.fileKey(),
 		Name: c.base, Display: path, Stream: foldStream(stream), Directory: f.directory(), Held: true,
 		Access: f.granted, Share: c.asked.ShareAccess, Options: c.asked.CreateOptions,
 		Created: f.created, Overwrite: f.destroys, ImpliedDelete: c.asked.DesiredAccess&smb2.Delete == 0, Oplock: c.oplock, Lease: c.lease,
@@ -129,6 +129,11 @@ func (c *creation) arbitrate(ctx context.Context, id core.OpenID) core.Result {
 		q.Oplock, q.Lease = smb2.OplockLevelNone, nil
 	}
 	return c.d.awaitUnless(ctx, c.r, q, c.keep)
+}
+
+// fileKey is the identity of the file that step 2 has found.
+func (c *creation) fileKey() core.FileKey {
+	return core.FileKey{Volume: c.found.volume, ID: c.found.disk.DiskFileID, Snapshot: c.snapshot()}
 }
 
 // snapshot is the time of the snapshot that is opened, 0 for the live file.

@@ -24,9 +24,11 @@ type Demux struct {
 	sink   *Sink
 	pipes  *rpc.Server // those that speak for the cluster
 
-	detached detached
-	volumes  fileSystems
-	full     sync.Map // of *rate.Sometimes by backend: see diskFull
+	detached    detached
+	volumes     fileSystems
+	dataFiles   dataFiles
+	dataHandles dataHandles
+	full        sync.Map // of *rate.Sometimes by backend: see diskFull
 
 	mu       sync.Mutex                // guards sessions
 	sessions map[uint64]*clientSession // by SessionId

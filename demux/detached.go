@@ -86,6 +86,7 @@ func (d *Demux) letGo(o *open) {
 	d.detached.put(o)
 	r := d.tell(&core.Disconnect{Open: o.state})
 	if r.Durable {
+		o.data.close(func() {}) // opened again when they are needed
 		return
 	}
 	if d.detached.take(o.state) != nil {

@@ -37,6 +37,9 @@ type open struct {
 	hint          *core.Hint      // of locks and caching on the file; nil unless arbitrated
 	granted       smb2.AccessMask // GrantedAccess, if arbitrated
 	deleteOnClose bool            // FILE_DELETE_ON_CLOSE was asked for
+	file          core.FileKey
+	options       smb2.CreateOptions // as asked for
+	data          *spread            // nil: all of it goes through names
 	action        smb2.CreateAction
 	unseen        atomic.Bool // its CREATE may still be replayed: the client has not used it yet
 

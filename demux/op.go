@@ -19,7 +19,8 @@ type op struct {
 	open   *open  // nil: none
 	limit  uint32 // bytes of payload that the reply may carry
 	finish finisher
-	create *creation // of CREATE of a pipe
+	create *creation   // of CREATE of a pipe
+	data   *dataHandle // that it goes through, counted in; nil: the handle of the name
 
 	counted *open             // in whose channel sequence the request counts; nil: none
 	token   core.ChannelToken // of it
@@ -46,7 +47,7 @@ func pooledOp(r *session.Request) *op {
 // opOf takes the request's op, as new but for its open's count of requests.
 func opOf(r *session.Request) *op {
 	p := pooledOp(r)
-	p.req, p.at, p.open, p.limit, p.finish, p.create = r, nil, nil, 0, nil, nil
+	p.req, p.at, p.open, p.limit, p.finish, p.create, p.data = r, nil, nil, 0, nil, nil, nil
 	return p
 }
 

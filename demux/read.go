@@ -29,5 +29,7 @@ func read(r *session.Request) {
 		r.Fail(st)
 		return
 	}
-	relay(r, o, m.Length, pass)
+	if !o.data.read(r, &m) {
+		relay(r, o, m.Length, pass)
+	}
 }

@@ -102,9 +102,11 @@ func (o *open) inSession(t *tree) *open {
 	n := &open{
 		id: o.id, state: o.state, tree: t, directory: o.directory, access: o.access, born: time.Now(),
 		arbitrated: true, hint: o.hint, granted: o.granted, deleteOnClose: o.deleteOnClose, action: o.action,
+		file: o.file, options: o.options,
 		name: o.name, resumeKey: o.resumeKey,
 	}
 	n.names.Store(o.held())
+	n.data = o.data.again(n)
 	return n
 }
 

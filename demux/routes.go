@@ -22,6 +22,7 @@ func newRoutes(cfg Config) *routes {
 		if s.BackendShare == "" {
 			s.BackendShare = s.Name
 		}
+		s.stripes = newStripes(&s)
 		r.shares[strings.ToLower(s.Name)] = &s
 	}
 	if cfg.PipeBackend != "" {

@@ -41,5 +41,8 @@ func setDeletePending(r *session.Request, o *open, m *smb2.SetInfoRequest) {
 // setSize serves the classes that change a file's size: what others cache of it is broken.
 func setSize(r *session.Request, o *open, m *smb2.SetInfoRequest) {
 	o.written()
+	if o.data != nil {
+		o.data.file.forget()
+	}
 	relay(r, o, uint32(len(m.Buffer)), pass)
 }

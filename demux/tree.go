@@ -29,8 +29,9 @@ type tree struct {
 
 	closed bool // guarded by session.mu: nothing more can be opened
 
-	mu sync.Mutex                    // guards at and its meaning
-	at map[*backend.Pool]*attachment // made when needed; nil once the tree is closed
+	mu   sync.Mutex                    // guards at and its meaning
+	at   map[*backend.Pool]*attachment // made when needed; nil once the tree is closed
+	data map[dataTree]*attachment      // likewise, at backends of data
 	// identity is whose session it was when the tree was last attached, user his name at the backends.
 	identity session.Identity
 	user     string
@@ -174,10 +175,13 @@ func (t *tree) close() {
 		o.abandon()
 	}
 	t.mu.Lock()
-	gone := t.at
-	t.at = nil
+	gone, data := t.at, t.data
+	t.at, t.data = nil, nil
 	t.mu.Unlock()
 	for _, a := range gone {
+		a.drop()
+	}
+	for _, a := range data {
 		a.drop()
 	}
 }

@@ -34,7 +34,9 @@ func write(r *session.Request) {
 		return
 	}
 	o.written()
-	relay(r, o, uint32(len(m.Data)), pass)
+	if !o.data.write(r, &m) {
+		relay(r, o, uint32(len(m.Data)), pass)
+	}
 }
 
 // checkIO says whether a byte-range lock stands against reading or writing a range ([MS-FSA] 2.1.4.10). It costs

@@ -1,0 +1,60 @@
+package demux
+
+import (
+	"context"
+	"fmt"
+
+	"smbproxy/demux/backend"
+	"smbproxy/internal/ntstatus"
+)
+
+// dataTree is what a tree has one attachment for at a backend of data.
+type dataTree struct {
+	pool        *backend.Pool
+	user, share string
+}
+
+// dataAffinity keeps the lanes of data apart from those of names.
+const dataAffinity = 1 << 63
+
+// attachData is the attachment to a backend of data as a user, with a reference for the caller. Blocks.
+func (t *tree) attachData(ctx context.Context, pool *backend.Pool, user, share string) (*attachment, error) {
+	key := dataTree{pool, user, share}
+	t.mu.Lock()
+	if a := t.data[key]; a != nil && a.Alive() {
+		a.refs.Add(1)
+		t.mu.Unlock()
+		return a, nil
+	}
+	t.mu.Unlock()
+	bt, err := pool.Connect(ctx, user, share, affinity(t.session.session)^dataAffinity)
+	if err != nil {
+		return nil, fmt.Errorf("share %q for data: %w", t.share.Name, err)
+	}
+	a := newAttachment(pool, bt, 2)
+	t.mu.Lock()
+	t.session.mu.RLock() // as in keep
+	closed := t.closed
+	t.session.mu.RUnlock()
+	old := t.data[key]
+	switch {
+	case closed:
+		t.mu.Unlock()
+		a.Release()
+		return nil, ntstatus.NetworkNameDeleted
+	case old != nil && old.Alive():
+		old.refs.Add(1)
+		t.mu.Unlock()
+		a.Release()
+		return old, nil
+	}
+	if t.data == nil {
+		t.data = map[dataTree]*attachment{}
+	}
+	t.data[key] = a
+	t.mu.Unlock()
+	if old != nil {
+		old.drop()
+	}
+	return a, nil
+}
