@@ -1,6 +1,7 @@
 package acl
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"strconv"
@@ -15,7 +16,7 @@ type Hosts struct{ patterns []hostPattern }
 // the word EXCEPT, which ends a list and begins the list of what it shall not match.
 type hostPattern struct {
 	except bool
-	match  func(s *Subject, l Lookup) bool
+	match  func(ctx context.Context, s *Subject, l Lookup) bool
 }
 
 // ParseHosts reads the words of a host list: an address, a prefix such as "150.203.", a network
@@ -41,17 +42,17 @@ func ParseHosts(words []string) (Hosts, error) {
 }
 
 // parseHost reads one word that is not EXCEPT.
-func parseHost(w string) (func(*Subject, Lookup) bool, error) {
-	byAddress := func(in func(netip.Addr) bool) func(*Subject, Lookup) bool {
-		return func(s *Subject, _ Lookup) bool { return in(s.Addr.Unmap().WithZone("")) }
+func parseHost(w string) (func(context.Context, *Subject, Lookup) bool, error) {
+	byAddress := func(in func(netip.Addr) bool) func(context.Context, *Subject, Lookup) bool {
+		return func(_ context.Context, s *Subject, _ Lookup) bool { return in(s.Addr.Unmap().WithZone("")) }
 	}
 	switch {
 	case w == "":
 		return nil, fmt.Errorf("an empty word names no host")
 	case strings.EqualFold(w, "ALL"):
-		return func(*Subject, Lookup) bool { return true }, nil
+		return func(context.Context, *Subject, Lookup) bool { return true }, nil
 	case strings.EqualFold(w, "FAIL"):
-		return func(*Subject, Lookup) bool { return false }, nil
+		return func(context.Context, *Subject, Lookup) bool { return false }, nil
 	case strings.EqualFold(w, "LOCAL"):
 		return byName(func(n string) bool { return !strings.Contains(n, ".") }), nil
 	case w[0] == '@':
@@ -85,9 +86,9 @@ func parseHost(w string) (func(*Subject, Lookup) bool, error) {
 
 // byName makes a pattern of a test on the client's names. They are looked up only here: a list
 // of addresses never costs a question to DNS.
-func byName(test func(string) bool) func(*Subject, Lookup) bool {
-	return func(s *Subject, l Lookup) bool {
-		for _, n := range l.HostNames(s.Addr) {
+func byName(test func(string) bool) func(context.Context, *Subject, Lookup) bool {
+	return func(ctx context.Context, s *Subject, l Lookup) bool {
+		for _, n := range l.HostNames(ctx, s.Addr) {
 			if test(strings.ToLower(strings.TrimSuffix(n, "."))) {
 				return true
 			}
@@ -159,13 +160,13 @@ func (h Hosts) Empty() bool { return len(h.patterns) == 0 }
 
 // match says whether the list names the client: some pattern before the first EXCEPT does, and
 // the list behind it does not. EXCEPT nests to the right.
-func (h Hosts) match(s *Subject, l Lookup) bool {
+func (h Hosts) match(ctx context.Context, s *Subject, l Lookup) bool {
 	named := false
 	for i, p := range h.patterns {
 		if p.except {
-			return named && !Hosts{h.patterns[i+1:]}.match(s, l)
+			return named && !Hosts{h.patterns[i+1:]}.match(ctx, s, l)
 		}
-		named = named || p.match(s, l)
+		named = named || p.match(ctx, s, l)
 	}
 	return named
 }
@@ -173,14 +174,14 @@ func (h Hosts) match(s *Subject, l Lookup) bool {
 // admits is smbd's rule for the two lists together. The loopback addresses are admitted unless
 // `hosts deny` names them and `hosts allow` does not. Everybody else: with one list, that list
 // decides; with both, `hosts allow` goes before `hosts deny` and who is in neither is admitted.
-func admits(allow, deny Hosts, s *Subject, l Lookup) bool {
+func admits(ctx context.Context, allow, deny Hosts, s *Subject, l Lookup) bool {
 	a := s.Addr.Unmap()
 	loopback := a == netip.AddrFrom4([4]byte{127, 0, 0, 1}) || a == netip.IPv6Loopback()
 	switch {
-	case allow.match(s, l):
+	case allow.match(ctx, s, l):
 		return true
 	case !deny.Empty():
-		return !deny.match(s, l)
+		return !deny.match(ctx, s, l)
 	default:
 		return allow.Empty() || loopback
 	}

@@ -1,6 +1,7 @@
 package acl
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 )
@@ -11,13 +12,13 @@ type Subject struct {
 	Addr         netip.Addr
 }
 
-// Lookup answers what only the system knows. Both may block.
+// Lookup answers what only the system knows. Both may block until ctx ends.
 type Lookup interface {
 	// Member says whether the user is in the UNIX group. A group that does not exist has no
 	// members; an error is a question that could not be answered.
-	Member(user, group string) (bool, error)
+	Member(ctx context.Context, user, group string) (bool, error)
 	// HostNames are the names of an address that resolve back to it, none if it has none.
-	HostNames(addr netip.Addr) []string
+	HostNames(ctx context.Context, addr netip.Addr) []string
 }
 
 // Policy is what one share's section says of who may use it.
@@ -42,17 +43,17 @@ func (d *Denied) Error() string {
 
 // Admit says whether the subject may connect to the share; the error is a *Denied. The
 // host lists go first, as in smbd, so that a refused address costs no group look-up.
-func (p *Policy) Admit(s Subject, l Lookup) error {
-	if !admits(p.HostsAllow, p.HostsDeny, &s, l) {
+func (p *Policy) Admit(ctx context.Context, s Subject, l Lookup) error {
+	if !admits(ctx, p.HostsAllow, p.HostsDeny, &s, l) {
 		if p.HostsAllow.Empty() {
 			return &Denied{"hosts deny", s}
 		}
 		return &Denied{"hosts allow", s}
 	}
-	if p.InvalidUsers.contains(&s, l, true) {
+	if p.InvalidUsers.contains(ctx, &s, l, true) {
 		return &Denied{"invalid users", s}
 	}
-	if !p.ValidUsers.Empty() && !p.ValidUsers.contains(&s, l, false) {
+	if !p.ValidUsers.Empty() && !p.ValidUsers.contains(ctx, &s, l, false) {
 		return &Denied{"valid users", s}
 	}
 	return nil

@@ -1,6 +1,7 @@
 package acl
 
 import (
+	"context"
 	"errors"
 	"net/netip"
 	"strings"
@@ -15,7 +16,7 @@ type system struct {
 	asked  int
 }
 
-func (y *system) Member(user, group string) (bool, error) {
+func (y *system) Member(_ context.Context, user, group string) (bool, error) {
 	y.asked++
 	if y.fails {
 		return false, errors.New("group service is down")
@@ -28,7 +29,7 @@ func (y *system) Member(user, group string) (bool, error) {
 	return false, nil
 }
 
-func (y *system) HostNames(a netip.Addr) []string {
+func (y *system) HostNames(_ context.Context, a netip.Addr) []string {
 	y.asked++
 	return y.names[a.Unmap().String()]
 }
@@ -97,7 +98,7 @@ func TestHosts(t *testing.T) {
 				t.Fatal(err)
 			}
 			p := Policy{HostsAllow: allow, HostsDeny: deny}
-			err = p.Admit(Subject{User: "alice", Addr: netip.MustParseAddr(c.addr)}, newSystem())
+			err = p.Admit(t.Context(), Subject{User: "alice", Addr: netip.MustParseAddr(c.addr)}, newSystem())
 			if got := err == nil; got != c.want {
 				t.Errorf("allow %q deny %q: %s admitted %v, want %v (%v)", c.allow, c.deny, c.addr, got, c.want, err)
 			}
@@ -116,7 +117,7 @@ func TestHostsAsksNamesOnlyForNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	y := newSystem()
-	if !h.match(&Subject{Addr: netip.MustParseAddr("10.1.2.3")}, y) || y.asked != 0 {
+	if !h.match(t.Context(), &Subject{Addr: netip.MustParseAddr("10.1.2.3")}, y) || y.asked != 0 {
 		t.Errorf("a list of addresses asked %d questions, want 0", y.asked)
 	}
 }
@@ -171,7 +172,7 @@ func TestUsers(t *testing.T) {
 			y := newSystem()
 			y.fails = c.fails
 			p := Policy{ValidUsers: valid, InvalidUsers: invalid}
-			err = p.Admit(Subject{User: c.user, Domain: "DOM", Addr: netip.MustParseAddr("192.0.2.1")}, y)
+			err = p.Admit(t.Context(), Subject{User: c.user, Domain: "DOM", Addr: netip.MustParseAddr("192.0.2.1")}, y)
 			var d *Denied
 			got := ""
 			if errors.As(err, &d) {

@@ -1,6 +1,7 @@
 package acl
 
 import (
+	"context"
 	"fmt"
 	"strings"
 )
@@ -41,10 +42,10 @@ func (u Users) Empty() bool { return len(u.entries) == 0 }
 // contains says whether the list names the user or a group of his. User names compare without
 // case, as smbd's do; a name DOMAIN\user compares with both parts. unsure is the answer for a
 // group whose members could not be looked up.
-func (u Users) contains(s *Subject, l Lookup, unsure bool) bool {
+func (u Users) contains(ctx context.Context, s *Subject, l Lookup, unsure bool) bool {
 	for _, e := range u.entries {
 		if e.group {
-			member, err := l.Member(s.User, e.name)
+			member, err := l.Member(ctx, s.User, e.name)
 			if member || err != nil && unsure {
 				return true
 			}

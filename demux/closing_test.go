@@ -1,6 +1,7 @@
 package demux
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"sync/atomic"
@@ -17,11 +18,11 @@ type slowLookup struct {
 	answer chan bool
 }
 
-func (l *slowLookup) Member(string, string) (bool, error) {
+func (l *slowLookup) Member(context.Context, string, string) (bool, error) {
 	l.asked.Add(1)
 	return <-l.answer, nil
 }
-func (*slowLookup) HostNames(netip.Addr) []string { return nil }
+func (*slowLookup) HostNames(context.Context, netip.Addr) []string { return nil }
 
 // TestLogoffDuringTreeConnect logs off while TREE_CONNECT still asks who is in a group: nothing of the session may be
 // left when it comes back.

@@ -1,6 +1,7 @@
 package demux
 
 import (
+	"context"
 	"net"
 
 	"smbproxy/acl"
@@ -100,12 +101,12 @@ func host(addr string) string {
 }
 
 // administers says whether a session may list and close what others have open (`admin users`). It may block.
-func (r *routes) administers(s *session.Request) bool {
+func (r *routes) administers(ctx context.Context, s *session.Request) bool {
 	if r.cfg.Admins.Empty() {
 		return false
 	}
 	id := s.Session.Identity()
 	policy := acl.Policy{ValidUsers: r.cfg.Admins}
 	subject := acl.Subject{User: id.User, Domain: id.Domain, Addr: address(s.Connection.RemoteAddr())}
-	return !id.Anonymous && !id.Guest && policy.Admit(subject, r.lookup()) == nil
+	return !id.Anonymous && !id.Guest && policy.Admit(ctx, subject, r.lookup()) == nil
 }

@@ -163,10 +163,10 @@ func run(t testing.TB, fn func(context.Context) error) {
 // labLookup knows the lab's groups.
 type labLookup struct{ lab *lab.Lab }
 
-func (l labLookup) Member(user, group string) (bool, error) {
+func (l labLookup) Member(_ context.Context, user, group string) (bool, error) {
 	return slices.Contains(l.lab.User(user).Groups, group), nil
 }
-func (labLookup) HostNames(netip.Addr) []string { return nil }
+func (labLookup) HostNames(context.Context, netip.Addr) []string { return nil }
 
 func mustUsers(t testing.TB, words ...string) acl.Users {
 	t.Helper()

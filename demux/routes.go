@@ -29,7 +29,7 @@ func newRoutes(cfg Config) *routes {
 		r.shares[strings.ToLower(ipcShare)] = &Share{Name: ipcShare, Backends: []string{cfg.PipeBackend}, BackendShare: ipcShare, GuestOK: true}
 	}
 	if r.cfg.Lookup == nil {
-		r.cfg.Lookup = systemLookup{}
+		r.cfg.Lookup = newSystemLookup()
 	}
 	return r
 }

@@ -123,7 +123,7 @@ func (t *tree) attach(ctx context.Context, r *session.Request, pool *backend.Poo
 	t.mu.Unlock()
 	if !same {
 		var err error
-		if user, _, err = t.demux.admit(r, routes, share); err != nil {
+		if user, _, err = t.demux.admit(ctx, r, routes, share); err != nil {
 			return nil, fmt.Errorf("share %q refused: %w: %w", share.Name, err, ntstatus.AccessDenied)
 		}
 	}

@@ -39,8 +39,12 @@ func (d *Demux) connectShare(ctx context.Context, r *session.Request, name strin
 		return
 	}
 	id := r.Session.Identity() // before admit looks: a later one is admitted by attach
-	user, encrypt, err := d.admit(r, routes, share)
+	user, encrypt, err := d.admit(ctx, r, routes, share)
 	if err != nil {
+		if ctx.Err() != nil {
+			r.Fail(ntstatus.Cancelled)
+			return
+		}
 		log.Warn("share refused", "error", err)
 		r.Fail(ntstatus.AccessDenied)
 		return
@@ -49,7 +53,7 @@ func (d *Demux) connectShare(ctx context.Context, r *session.Request, name strin
 		demux: d, session: d.sessionOf(r.Session), share: share, identity: id, user: user,
 		readOnly: share.Policy.ReadOnly, pipes: share.Name == ipcShare, born: time.Now(),
 	}
-	t.admin = t.pipes && routes.administers(r)
+	t.admin = t.pipes && routes.administers(ctx, r)
 	at, err := t.reach(ctx, r, "")
 	if err != nil && t.pipes { // those that speak for the cluster need no backend, and others ask again
 		log.Warn("no backend connects the share; only srvsvc and wkssvc are served", "backends", share.Backends, "backend_user", user, "error", err)
@@ -73,14 +77,14 @@ func (d *Demux) connectShare(ctx context.Context, r *session.Request, name strin
 
 // admit says as whom the backend shall see the session and whether the tree's messages are
 // sealed; an error is why the share is not for this client.
-func (d *Demux) admit(r *session.Request, routes *routes, share *Share) (user string, encrypt bool, err error) {
+func (d *Demux) admit(ctx context.Context, r *session.Request, routes *routes, share *Share) (user string, encrypt bool, err error) {
 	id := r.Session.Identity()
 	user, ok := routes.user(id, share)
 	if !ok {
 		return "", false, &acl.Denied{Parameter: "guest ok", Subject: acl.Subject{User: id.User}}
 	}
 	subject := acl.Subject{User: user, Domain: id.Domain, Addr: address(r.Connection.RemoteAddr())}
-	if err := share.Policy.Admit(subject, routes.lookup()); err != nil {
+	if err := share.Policy.Admit(ctx, subject, routes.lookup()); err != nil {
 		return "", false, err
 	}
 	encrypt = share.Encrypt != EncryptionOff && r.Session.CanEncrypt()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"net"
@@ -116,7 +117,7 @@ func (l *loader) checkGlobalHosts(parameter string, list []string) {
 			continue // EXCEPT, or reported already
 		}
 		asked := askedForNames(false)
-		_ = (&acl.Policy{HostsAllow: h}).Admit(acl.Subject{Addr: netip.MustParseAddr("192.0.2.1")}, &asked)
+		_ = (&acl.Policy{HostsAllow: h}).Admit(context.Background(), acl.Subject{Addr: netip.MustParseAddr("192.0.2.1")}, &asked)
 		if asked {
 			l.fault("global", l.at("global", parameter), parameter, "%s is a name; here only addresses and networks can stand, names only in shares", w)
 		}
@@ -127,10 +128,10 @@ func (l *loader) checkGlobalHosts(parameter string, list []string) {
 type askedForNames bool
 
 // Member is never asked.
-func (*askedForNames) Member(string, string) (bool, error) { return false, nil }
+func (*askedForNames) Member(context.Context, string, string) (bool, error) { return false, nil }
 
 // HostNames notes the question.
-func (a *askedForNames) HostNames(netip.Addr) []string { *a = true; return nil }
+func (a *askedForNames) HostNames(context.Context, netip.Addr) []string { *a = true; return nil }
 
 func (l *loader) checkBackends() {
 	type owner struct{ address, keytab, principal map[string]string }

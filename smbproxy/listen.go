@@ -109,7 +109,7 @@ func (g *hostGate) set(allow, deny []string) error {
 
 // admits says whether somebody at addr may connect at all.
 func (g *hostGate) admits(addr netip.Addr) error {
-	return g.policy.Load().Admit(acl.Subject{Addr: addr}, addressesOnly{})
+	return g.policy.Load().Admit(context.Background(), acl.Subject{Addr: addr}, addressesOnly{})
 }
 
 // addressesOnly is the Lookup of lists that hold no names: checkGlobalHosts has seen to it, because
@@ -117,10 +117,10 @@ func (g *hostGate) admits(addr netip.Addr) error {
 type addressesOnly struct{}
 
 // Member is never asked: there are no users at this point.
-func (addressesOnly) Member(string, string) (bool, error) { return false, nil }
+func (addressesOnly) Member(context.Context, string, string) (bool, error) { return false, nil }
 
 // HostNames knows none.
-func (addressesOnly) HostNames(netip.Addr) []string { return nil }
+func (addressesOnly) HostNames(context.Context, netip.Addr) []string { return nil }
 
 // gatedListener closes connections from addresses that [global] refuses, before a byte is read.
 type gatedListener struct {
