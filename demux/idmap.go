@@ -30,8 +30,8 @@ type open struct {
 	sequence  channelSequence
 
 	local   *localPipe                // a pipe that we serve ourselves, without names; else nil
-	secured atomic.Pointer[localPipe] // what speaks for a backend's pipe whose client authenticates inside RPC; else nil
-	heard   atomic.Bool               // of a backend's pipe: the client has written to it
+	secured atomic.Pointer[localPipe] // what speaks for a pipe whose client authenticates inside RPC; else nil
+	heard   atomic.Bool               // of a pipe: the client has written to it
 
 	arbitrated    bool            // pipes are not
 	hint          *core.Hint      // of locks and caching on the file; nil unless arbitrated

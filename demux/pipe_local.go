@@ -243,10 +243,10 @@ func localFsctlStatus(code smb2.FsctlCode) ntstatus.Status {
 
 // spoken is what speaks for a pipe here, nil where the backend does.
 func (o *open) spoken() *localPipe {
-	if o.local != nil {
-		return o.local
+	if p := o.secured.Load(); p != nil {
+		return p
 	}
-	return o.secured.Load()
+	return o.local
 }
 
 // endedHere ends what waits for a pipe's words here. True: no backend stands behind it.

@@ -9,19 +9,23 @@ import (
 )
 
 // listening is what a pipe's words are for: what speaks for it here, or nil where they are the backend's. The first
-// words decide for a pipe of a backend's: a client that authenticates inside RPC is dealt with here, as backends know
-// no passwords.
+// words decide: a client that authenticates inside RPC is dealt with here, as backends know no passwords.
 func (o *open) listening(r *session.Request, words []byte) *localPipe {
-	if p := o.spoken(); p != nil || o.heard.Swap(true) {
+	p := o.spoken()
+	if o.heard.Swap(true) {
 		return p
 	}
 	begin := o.tree.demux.routes.Load().cfg.PipeAuth
 	if begin == nil || !rpc.WantsSecurity(words) {
-		return nil
+		return p
 	}
 	behind, remote := &pipeBehind{open: o}, r.Connection.RemoteAddr()
-	secured := rpc.Secure(r.Session.Identity().User, func() rpc.Exchange { return begin(remote) }, behind)
-	p := &localPipe{pipe: secured, secured: secured, behind: behind}
+	var upstream rpc.Upstream = behind
+	if o.local != nil {
+		upstream = rpc.Behind{Pipe: o.local.own}
+	}
+	secured := rpc.Secure(r.Session.Identity().User, func() rpc.Exchange { return begin(remote) }, upstream)
+	p = &localPipe{pipe: secured, secured: secured, behind: behind}
 	o.secured.Store(p)
 	return p
 }

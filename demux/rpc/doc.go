@@ -9,5 +9,8 @@
 // NDR and the methods' structures are go-msrpc's; the PDUs are ours, as they are few and the library has them
 // tied to a connection of its own. What a client sends is bounded before anything is allocated for it.
 //
+// A client may authenticate inside RPC, by NTLM: secured.go. It then stands between the client and a backend's pipe, or
+// one of ours, which both know nothing of that.
+//
 // Methods that no row of a table names are answered with the fault nca_s_op_rng_error, as smbd does.
 package rpc

@@ -248,3 +248,34 @@ func (p *Secured) request(ctx context.Context, h *header, pdu []byte) error {
 		}
 	}
 }
+
+// Behind is a pipe of our own as the upstream of a secured one.
+type Behind struct{ Pipe *Pipe }
+
+// Write implements Upstream.
+func (b Behind) Write(_ context.Context, pdu []byte) error {
+	if st := b.Pipe.Write(pdu); st != ntstatus.Success {
+		return st
+	}
+	return nil
+}
+
+// Transceive implements Upstream.
+func (b Behind) Transceive(ctx context.Context, pdu []byte) ([]byte, error) {
+	if err := b.Write(ctx, pdu); err != nil {
+		return nil, err
+	}
+	return b.Read(ctx)
+}
+
+// Read implements Upstream. Our own pipes answer at once, or not at all.
+func (b Behind) Read(context.Context) ([]byte, error) {
+	pdu, _, st := b.Pipe.Read(maxFragment)
+	switch {
+	case st != ntstatus.Success:
+		return nil, st
+	case pdu == nil:
+		return nil, errProtocol
+	}
+	return bytes.Clone(pdu), nil
+}

@@ -93,12 +93,13 @@ func stripped(h *header, before []byte, t *trailer, fixed int) ([]byte, error) {
 	return pdu, nil
 }
 
-// security is the security context of a pipe.
+// security is the security context of a pipe. NTLM signs headers too, whether that was agreed on or not. Samba, Windows:
+// the same.
 type security struct {
 	exchange   Exchange
 	done       *Authenticated
 	trailer    trailer // as the client has set it up
-	headerSign bool
+	headerSign bool    // the client has asked for it, which is only acknowledged
 }
 
 // open checks a request that the client has protected, and makes it one without protection.
@@ -117,10 +118,7 @@ func (s *security) open(h *header, pdu []byte) ([]byte, error) {
 	if len(before) < fixed || t.kind != s.trailer.kind || t.level != s.trailer.level || t.context != s.trailer.context {
 		return nil, fmt.Errorf("%w: another security context than was set up", errProtocol)
 	}
-	data, msg := before[fixed:], before[fixed:]
-	if s.headerSign {
-		msg = pdu[:len(pdu)-len(value)]
-	}
+	data, msg := before[fixed:], pdu[:len(pdu)-len(value)]
 	ok := true
 	switch s.trailer.level {
 	case levelIntegrity:
@@ -148,10 +146,7 @@ func (s *security) protect(h *header, pdu []byte) []byte {
 	signed := len(out)
 	out = append(out, make([]byte, signatureSize)...)
 	setLengths(out, h.order(), signatureSize)
-	data, msg := out[stubOffset:body], out[stubOffset:body]
-	if s.headerSign {
-		msg = out[:signed]
-	}
+	data, msg := out[stubOffset:body], out[:signed]
 	var sum [16]byte
 	if t.level == levelPrivacy {
 		sum = s.done.Protection.Seal(data, msg)

@@ -157,3 +157,33 @@ func TestCloseByPipe(t *testing.T) {
 		t.Error("a session that an administrator has ended goes on")
 	}
 }
+
+// TestAuthenticatedPipes: a client may authenticate inside RPC too, on our pipes and on a backend's.
+func TestAuthenticatedPipes(t *testing.T) {
+	c := cluster(t, lab.ClusterOptions{})
+	u := c.Lab.User("user1")
+	script := `
+import sys
+from impacket.dcerpc.v5 import transport, srvs, lsat, lsad
+from impacket.dcerpc.v5.rpcrt import RPC_C_AUTHN_LEVEL_PKT_PRIVACY, RPC_C_AUTHN_LEVEL_PKT_INTEGRITY, RPC_C_AUTHN_LEVEL_CONNECT
+host, port, user, password = sys.argv[1:5]
+def pipe(name, uuid, level):
+    t = transport.SMBTransport(host, int(port), '\\' + name, user, password)
+    d = t.get_dce_rpc(); d.set_auth_level(level); d.connect(); d.bind(uuid)
+    return d
+for level in (RPC_C_AUTHN_LEVEL_PKT_PRIVACY, RPC_C_AUTHN_LEVEL_PKT_INTEGRITY, RPC_C_AUTHN_LEVEL_CONNECT):
+    d = pipe('srvsvc', srvs.MSRPC_UUID_SRVS, level)
+    print(level, srvs.hNetrServerGetInfo(d, 101)['InfoStruct']['ServerInfo101']['sv101_name'])
+    d = pipe('lsarpc', lsat.MSRPC_UUID_LSAT, level)
+    h = lsad.hLsarOpenPolicy2(d, lsat.POLICY_LOOKUP_NAMES)['PolicyHandle']
+    print(level, lsat.hLsarGetUserName(d)['UserName'] if hasattr(lsat, 'hLsarGetUserName') else h.getData().hex())
+    for i in range(20):
+        lsat.hLsarLookupNames(d, h, (user,))
+print('done')
+`
+	host, port, _ := strings.Cut(c.Proxy.Addr(), ":")
+	out, err := exec.CommandContext(t.Context(), "/usr/bin/python3", "-c", script, host, port, u.Name, u.Password).CombinedOutput()
+	if err != nil || strings.Count(string(out), "SMBPROXY") != 3 || !strings.Contains(string(out), "done") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
