@@ -42,7 +42,7 @@ func (d *Demux) withSourceBeside(ctx context.Context, r *session.Request, target
 		return
 	}
 	defer reply.Release()
-	passFsctl(p, &h, reply, nil)
+	telling(passFsctl, func() { target.changedData(dataChange) })(p, &h, reply, nil)
 }
 
 // openBeside opens source for reading where target is held, as the same user.

@@ -57,6 +57,7 @@ func closed(p *op, h *smb2.Header, reply *transport.Frame, err error) {
 	at, o := p.at, p.open
 	if o.arbitrated {
 		d := o.tree.demux
+		o.touched()
 		d.unlinked(d.tell(&core.Close{Open: o.state}).Delete, statusOf(h, err))
 	}
 	pass(p, h, reply, err)
@@ -79,7 +80,7 @@ func closedBy(st ntstatus.Status) finisher {
 // unlinked tells the state what the backend has made of a deletion, if there is one.
 func (d *Demux) unlinked(del *core.Deletion, st ntstatus.Status) {
 	if del != nil {
-		d.tell(&core.Unlinked{Deletion: *del, OK: st == ntstatus.Success, Display: del.Name.Path})
+		d.tell(&core.Unlinked{Deletion: *del, OK: st == ntstatus.Success})
 	}
 }
 

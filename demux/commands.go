@@ -31,7 +31,7 @@ func (d *Demux) commands() [smb2.CommandCount]session.Command {
 		smb2.CommandCancel:         {Name: "CANCEL", StructureSize: 4, Needs: late, Run: session.Cancel},
 		smb2.CommandEcho:           {Name: "ECHO", StructureSize: 4, Run: session.Echo},
 		smb2.CommandQueryDirectory: {Name: "QUERY_DIRECTORY", StructureSize: 33, Needs: file, FileIDOffset: at(smb2.CommandQueryDirectory), Run: queryDirectory},
-		smb2.CommandChangeNotify:   {Name: "CHANGE_NOTIFY", StructureSize: 32, Needs: file, FileIDOffset: at(smb2.CommandChangeNotify), Run: changeNotify},
+		smb2.CommandChangeNotify:   {Name: "CHANGE_NOTIFY", StructureSize: 32, Needs: file, FileIDOffset: at(smb2.CommandChangeNotify), Run: d.changeNotify},
 		smb2.CommandQueryInfo:      {Name: "QUERY_INFO", StructureSize: 41, Needs: file, FileIDOffset: at(smb2.CommandQueryInfo), Run: queryInfo},
 		smb2.CommandSetInfo:        {Name: "SET_INFO", StructureSize: 33, Needs: file, FileIDOffset: at(smb2.CommandSetInfo), Run: setInfo},
 		// Two requests share this code, so neither size nor FileId is the table's to check.

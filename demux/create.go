@@ -92,6 +92,9 @@ func (c *creation) run(ctx context.Context) error {
 		o.closeAtBackend(c.d.tell(&core.Close{Open: o.state}).Delete)
 		return err
 	}
+	if c.found.destroys {
+		o.changedData(destroyChange)
+	}
 	c.answer(o, &grant)
 	return nil
 }

@@ -23,6 +23,10 @@ type look struct {
 
 func (l *look) directory() bool { return l.reply.FileAttributes&smb2.FileAttributeDirectory != 0 }
 
+// madeBase tells, of a CREATE that has made a stream, whether the file is new too: nothing has happened to it since its
+// birth. A file that somebody else has just made and not touched yet is taken for one.
+func (l *look) madeBase() bool { return l.created && l.reply.CreationTime == l.reply.LastWriteTime }
+
 // shareAll is how files are opened at backends: the share modes are statedb's.
 const shareAll = smb2.FileShareRead | smb2.FileShareWrite | smb2.FileShareDelete
 

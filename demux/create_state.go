@@ -120,9 +120,9 @@ func (c *creation) arbitrate(ctx context.Context, id core.OpenID) core.Result {
 		Req: c.req, ID: id, Session: core.SessionID(c.r.Session.ID), Client: c.r.Session.ClientGUID(),
 		User: c.t.backendUser(),
 		File: c.fileKey(),
-		Name: c.base, Display: path, Stream: foldStream(stream), Directory: f.directory(), Held: true,
+		Name: c.base, Display: path, Stream: foldStream(stream), Spelt: speltStream(stream), Directory: f.directory(), Held: true,
 		Access: f.granted, Share: c.asked.ShareAccess, Options: c.asked.CreateOptions,
-		Created: f.created, Overwrite: f.destroys, ImpliedDelete: c.asked.DesiredAccess&smb2.Delete == 0, Oplock: c.oplock, Lease: c.lease,
+		Created: f.created, WithBase: f.madeBase(), Overwrite: f.destroys, ImpliedDelete: c.asked.DesiredAccess&smb2.Delete == 0, Oplock: c.oplock, Lease: c.lease,
 	}
 	q.Durable, q.App = c.durable.request, c.durable.app
 	if q.Directory {
@@ -167,6 +167,15 @@ func foldName(name string) string { return strings.ToUpper(name) }
 func foldStream(stream string) string {
 	s := foldName(strings.TrimPrefix(stream, ":"))
 	return strings.TrimSuffix(strings.TrimSuffix(s, ":$DATA"), ":")
+}
+
+// speltStream is the name of a stream as it is spelt, empty for the file's own data.
+func speltStream(stream string) string {
+	s := strings.TrimPrefix(stream, ":")
+	if n := len(s) - len(":$DATA"); n >= 0 && strings.EqualFold(s[n:], ":$DATA") {
+		s = s[:n]
+	}
+	return strings.TrimSuffix(s, ":")
 }
 
 // specific maps generic rights to those that they stand for on files ([MS-SMB2] 2.2.13.1.1).

@@ -45,12 +45,12 @@ func init() {
 		// About one file.
 		smb2.FsctlSrvEnumerateSnapshots: {run: relayFsctl},
 		smb2.FsctlGetReparsePoint:       {run: relayFsctl},
-		smb2.FsctlSetReparsePoint:       {run: relayFsctl, readOnly: ntstatus.MediaWriteProtected},
-		smb2.FsctlDeleteReparsePoint:    {run: relayFsctl, readOnly: ntstatus.MediaWriteProtected},
+		smb2.FsctlSetReparsePoint:       {run: changeFsctl, readOnly: ntstatus.MediaWriteProtected},
+		smb2.FsctlDeleteReparsePoint:    {run: changeFsctl, readOnly: ntstatus.MediaWriteProtected},
 		smb2.FsctlCreateOrGetObjectID:   {run: relayFsctl},
 		smb2.FsctlGetCompression:        {run: relayFsctl},
-		smb2.FsctlSetCompression:        {run: relayFsctl, readOnly: ntstatus.AccessDenied},
-		smb2.FsctlSetSparse:             {run: relayFsctl, readOnly: ntstatus.MediaWriteProtected},
+		smb2.FsctlSetCompression:        {run: changeFsctl, readOnly: ntstatus.AccessDenied},
+		smb2.FsctlSetSparse:             {run: changeFsctl, readOnly: ntstatus.MediaWriteProtected},
 		smb2.FsctlSetZeroData:           {run: setZeroData, readOnly: ntstatus.AccessDenied},
 		smb2.FsctlQueryAllocatedRanges:  {run: relayFsctl},
 		smb2.FsctlFindFilesBySid:        {run: relayFsctl},
@@ -61,6 +61,11 @@ func init() {
 // relayFsctl lets the backend answer.
 func relayFsctl(_ *Demux, r *session.Request, o *open, m *smb2.IoctlRequest) {
 	relay(r, o, ioctlPayload(m), passFsctl)
+}
+
+// changeFsctl is relayFsctl for what shows in a file's attributes.
+func changeFsctl(_ *Demux, r *session.Request, o *open, m *smb2.IoctlRequest) {
+	relay(r, o, ioctlPayload(m), telling(passFsctl, func() { o.changed(smb2.FileNotifyChangeAttributes) }))
 }
 
 // relayFsctlWaiting is relayFsctl for what waits for somebody.

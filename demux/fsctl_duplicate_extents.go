@@ -35,5 +35,5 @@ func duplicateExtents(d *Demux, r *session.Request, target *open, m *smb2.IoctlR
 		})
 		return
 	}
-	relay(r, target, ioctlPayload(m), passFsctl)
+	relay(r, target, ioctlPayload(m), telling(passFsctl, func() { target.changedData(dataChange) }))
 }

@@ -41,7 +41,7 @@ func copychunk(d *Demux, r *session.Request, target *open, m *smb2.IoctlRequest)
 	target.written()
 	if source.held().at.besides(target.held().at) {
 		copy(m.Input, key[:])
-		relay(r, target, ioctlPayload(m), passFsctl)
+		relay(r, target, ioctlPayload(m), telling(passFsctl, func() { target.changedData(dataChange) }))
 		return
 	}
 	q := *m

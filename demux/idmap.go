@@ -43,9 +43,10 @@ type open struct {
 	action        smb2.CreateAction
 	unseen        atomic.Bool // its CREATE may still be replayed: the client has not used it yet
 
-	mu        sync.Mutex // guards what follows
-	name      string     // normalised; a rename through this open changes it
-	resumeKey *resumeKey // asked for by FSCTL_SRV_REQUEST_RESUME_KEY; nil: not yet
+	mu        sync.Mutex    // guards what follows
+	name      string        // normalised; a rename through this open changes it
+	resumeKey *resumeKey    // asked for by FSCTL_SRV_REQUEST_RESUME_KEY; nil: not yet
+	watch     *backendWatch // of a watched directory; nil: the backend has not been asked
 }
 
 // Name is the normalised name, as far as this open knows it.

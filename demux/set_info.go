@@ -62,6 +62,7 @@ func setInfo(r *session.Request) {
 	case rule.run != nil:
 		rule.run(r, o, &m)
 	default:
-		relay(r, o, uint32(len(m.Buffer)), pass)
+		change := settingChange(&m)
+		relay(r, o, uint32(len(m.Buffer)), telling(pass, func() { o.changed(change) }))
 	}
 }

@@ -44,5 +44,5 @@ func setSize(r *session.Request, o *open, m *smb2.SetInfoRequest) {
 	if o.data != nil {
 		o.data.file.forget()
 	}
-	relay(r, o, uint32(len(m.Buffer)), pass)
+	relay(r, o, uint32(len(m.Buffer)), telling(pass, func() { o.changedData(smb2.FileNotifyChangeSize) }))
 }

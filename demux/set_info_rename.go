@@ -37,7 +37,7 @@ func setRename(r *session.Request, o *open, m *smb2.SetInfoRequest) {
 		name = base + stream
 	}
 	if !o.arbitrated || o.granted&smb2.Delete == 0 {
-		sendSetInfo(r, o, m) // the backend has a status for it
+		sendSetInfo(r, o, m, pass) // the backend has a status for it
 		return
 	}
 	if base, _ := splitStream(name); o.tree.share.crosses(o.Name(), base) {
@@ -72,7 +72,7 @@ func (o *open) rename(ctx context.Context, r *session.Request, m *smb2.SetInfoRe
 	}
 	d.tell(&core.Renamed{
 		Req: q.Req, Open: o.state, From: res.From, To: q.To, OK: err == nil, Directory: o.directory,
-		FromDisplay: from, ToDisplay: path, Stream: q.Stream,
+		FromDisplay: from, ToDisplay: path, Stream: q.Stream, Spelt: speltStream(stream),
 	})
 	if err != nil {
 		r.FailErr(err)
@@ -88,9 +88,9 @@ func (o *open) isStream() bool {
 }
 
 // sendSetInfo sends a SET_INFO that was rewritten.
-func sendSetInfo(r *session.Request, o *open, m *smb2.SetInfoRequest) {
+func sendSetInfo(r *session.Request, o *open, m *smb2.SetInfoRequest, finish finisher) {
 	p, held := opOf(r), o.held()
 	p.open, p.at = o, held.at
 	m.FileID = held.fid.Wire()
-	p.send(newRequest(smb2.CommandSetInfo, m, 32+len(m.Buffer)), uint32(len(m.Buffer)), pass)
+	p.send(newRequest(smb2.CommandSetInfo, m, 32+len(m.Buffer)), uint32(len(m.Buffer)), finish)
 }

@@ -285,6 +285,7 @@ func (x *split) endWrite() {
 		}
 		short = short || p.got < p.length
 	}
+	x.spread.open.changedData(dataChange)
 	x.done()
 	r.Reply(ntstatus.Success, &smb2.WriteResponse{Count: total})
 }

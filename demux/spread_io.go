@@ -76,7 +76,7 @@ func (s *spread) later(r *session.Request, off, n uint64, write bool) bool {
 	r.Go(func(ctx context.Context) {
 		s.prepare(ctx, r, off, n, write)
 		if !s.serve(r, off, n, write, true) {
-			relay(r, s.open, uint32(n), pass)
+			relay(r, s.open, uint32(n), wrote)
 		}
 	})
 	return true
@@ -97,5 +97,5 @@ func passData(p *op, h *smb2.Header, reply *transport.Frame, err error) {
 		p.open.data.drop(d)
 	}
 	d.end()
-	pass(p, h, reply, err)
+	wrote(p, h, reply, err)
 }

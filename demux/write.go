@@ -35,7 +35,7 @@ func write(r *session.Request) {
 	}
 	o.written()
 	if !o.data.write(r, &m) {
-		relay(r, o, uint32(len(m.Data)), pass)
+		relay(r, o, uint32(len(m.Data)), wrote)
 	}
 }
 

@@ -26,6 +26,9 @@ type DB interface {
 	CheckIO(id core.OpenID, hint *core.Hint, offset, length uint64, write bool) ntstatus.Status
 	// Written breaks what others cache of a file that is about to be changed.
 	Written(id core.OpenID, hint *core.Hint)
+	// Concerned says whether a change of the open's file must be told with core.Changed. It
+	// costs next to nothing where nobody watches.
+	Concerned(hint *core.Hint) bool
 	// NewRequestID and NewOpenID make ids; those of opens are never used again.
 	NewRequestID() core.RequestID
 	NewOpenID() core.OpenID
@@ -277,6 +280,9 @@ func (o *Owner) Written(id core.OpenID, hint *core.Hint) {
 		o.submit(&core.Contend{Open: id}, nil)
 	}
 }
+
+// Concerned implements DB.
+func (o *Owner) Concerned(hint *core.Hint) bool { return o.state.Concerned(hint) }
 
 // Run does what is due and writes records, until ctx ends; what waits to be written then
 // is still written.

@@ -76,15 +76,14 @@ func NewSite(ctx context.Context, l *lab.Lab, name string, direct bool) (*Site, 
 
 // proxyOptions hands the tests' options through smbproxy.conf to the backend. Signing and
 // anonymous users are as at the baseline's smbd, where smbtorture may leave the one out and
-// be the other; and a change by SMB is notified once, as there, not again by the kernel.
+// be the other.
 func proxyOptions(s *Site) lab.ClusterOptions {
 	opt := lab.ClusterOptions{Name: s.name, Port: smbPort, LogLevel: "info", GlobalLines: []string{"server signing = auto", "restrict anonymous = 0", "guest account = " + anonymousUser, "server multi channel support = yes"}}
-	opt.EditConf = lab.NoKernelNotify
 	for _, o := range serverOptions {
 		opt.BackendLines = append(opt.BackendLines, "smbd:"+o)
 	}
 	for _, sh := range shares {
-		share := lab.Share{Name: sh.name, Path: filepath.Join(s.Root, sh.dir), Lines: []string{"other writers = no"}}
+		share := lab.Share{Name: sh.name, Path: filepath.Join(s.Root, sh.dir), Lines: []string{"other writers = " + map[bool]string{true: "yes", false: "no"}[sh.shared]}}
 		if sh.encrypt {
 			share.Lines = append(share.Lines, "server smb encrypt = required")
 		}

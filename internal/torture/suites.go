@@ -61,6 +61,8 @@ var special = []Suite{
 	{Name: "smb2.delete-on-close-perms", Share: "delete_readonly", Args: []string{"--option=torture:delete_readonly=true"}},
 	{Name: "smb2.samba3misc", Share: "posixlock"},
 	{Name: "smb2.create_no_streams", Share: "no_streams"},
+	{Name: "smb2.notify", Share: "other_writers"},
+	{Name: "smb2.notify-inotify", Share: "other_writers"},
 }
 
 // NotRun are suites of smbtorture that say nothing here, and why.
@@ -89,7 +91,7 @@ var NotRun = map[string]string{
 // long suites are started first, so that the last worker does not end with one.
 var long = map[string]time.Duration{
 	"smb2.lease": 187 * time.Second, "smb2.replay": 169 * time.Second, "smb2.multichannel": 138 * time.Second,
-	"smb2.oplock": 112 * time.Second, "smb2.notify": 76 * time.Second,
+	"smb2.oplock": 112 * time.Second, "smb2.notify": 76 * time.Second, "smb2.notify@other_writers": 76 * time.Second,
 	"smb2.session": 60 * time.Second, "smb2.session@tmpenc": 40 * time.Second,
 }
 

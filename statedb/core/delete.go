@@ -58,9 +58,7 @@ func (s *State) setDeletePending(f *file, by OpenID) {
 // Unlinked tells what became of a Deletion. Who waited for the name goes on.
 type Unlinked struct {
 	Deletion
-	OK        bool
-	Directory bool
-	Display   string // the path as it was spelt, for notifications
+	OK bool
 }
 
 func (c *Unlinked) apply(s *State, now Instant) Result {
@@ -75,12 +73,13 @@ func (c *Unlinked) apply(s *State, now Instant) Result {
 	}
 	if c.OK {
 		f.gone = true
-		if c.Stream == "" {
-			s.changed(now, &Changed{
-				Name: c.Name, Display: c.Display, Action: smb2.FileActionRemoved,
-				Filter: nameFilter(c.Directory), Directory: c.Directory, Entry: true, Parent: c.Parent,
-			})
+		ev := &Changed{
+			Name: c.Name, Action: smb2.FileActionRemoved, Filter: nameFilter(f.dir), Entry: true, Parent: c.Parent,
 		}
+		if c.Stream != "" {
+			ev.Action, ev.Filter, ev.Stream, ev.Entry = smb2.FileActionRemovedStream, smb2.FileNotifyChangeStreamName, f.spelt, false
+		}
+		s.changed(now, ev)
 	} else {
 		f.deletePending, f.deleter = false, 0
 	}

@@ -10,6 +10,7 @@ import (
 type file struct {
 	key     FileKey
 	stream  string // folded, "" for the file itself
+	spelt   string // the stream as it was spelt
 	base    *file  // of a stream; nil for the file itself
 	streams []*file
 	dir     bool
@@ -37,7 +38,10 @@ type file struct {
 
 // Hint is what a READ or WRITE looks at before it takes the driver's mutex: if no bit
 // concerns it, nothing has to be asked. It may be read at any time by anybody.
-type Hint struct{ bits atomic.Uint32 }
+type Hint struct {
+	bits  atomic.Uint32
+	heard atomic.Uint64 // State.audience when nobody was found who wants to hear of changes
+}
 
 // Bits of a Hint.
 const (

@@ -5,6 +5,7 @@ package core
 // is open below it and a change finds who watches above it.
 type node struct {
 	name     Name
+	display  string // the path as it was spelt when the file was made, renamed, or first opened
 	parent   *node
 	children *node // list by next
 	next     *node

@@ -22,6 +22,7 @@ type watch struct {
 	tree     bool
 	limit    uint32 // bytes of the buffer of the first request
 	overflow bool
+	behind   *behind // nil: no backend tells of changes
 	changes  []Change
 	bytes    uint32 // of changes, on the wire
 	queue    []*Notify
@@ -50,13 +51,7 @@ func (c *Notify) apply(s *State, _ Instant) Result {
 	if o.file.deletePending {
 		return refuse(ntstatus.DeletePending)
 	}
-	x := o.more()
-	if x.watch == nil {
-		x.watch = &watch{filter: c.Filter, tree: c.Tree, limit: c.Limit}
-		s.watches++
-		o.node.watching++
-	}
-	w := x.watch
+	w := s.watchOf(o, c)
 	if len(w.queue) == 0 {
 		if r, ok := w.collect(c.Limit); ok {
 			return r
@@ -95,23 +90,39 @@ func (w *watch) collect(limit uint32) (Result, bool) {
 	return r, true
 }
 
-// add buffers a change or answers the first request with it.
+// add buffers a change and answers the first request with it.
 func (w *watch) add(s *State, c Change) {
-	if !w.overflow {
-		if n := len(w.changes); n > 0 && w.changes[n-1] == c {
-			return // told already and not yet read
-		}
-		w.bytes += (12 + uint32(smb2.UTF16Len(c.Name)) + 3) &^ 3
-		w.changes = append(w.changes, c)
-		if len(w.changes) > s.cfg.NotifyMaxEvents || len(w.queue) == 0 && w.bytes > w.limit {
-			w.changes, w.bytes, w.overflow = nil, 0, true
-		}
+	w.buffer(s, c)
+	if c.Action != smb2.FileActionRenamedOldName { // the new name follows and is told together with the old one
+		w.answer(s)
 	}
-	if len(w.queue) == 0 || c.Action == smb2.FileActionRenamedOldName {
-		return // the new name follows and is told together with the old one
+}
+
+// buffer keeps a change for the next answer.
+func (w *watch) buffer(s *State, c Change) {
+	if w.overflow {
+		return
+	}
+	if n := len(w.changes); n > 0 && w.changes[n-1] == c {
+		return // told already and not yet read
+	}
+	w.bytes += (12 + uint32(smb2.UTF16Len(c.Name)) + 3) &^ 3
+	w.changes = append(w.changes, c)
+	if len(w.changes) > s.cfg.NotifyMaxEvents || len(w.queue) == 0 && w.bytes > w.limit {
+		w.changes, w.bytes, w.overflow = nil, 0, true
+	}
+}
+
+// answer ends the first request that waits with what is buffered.
+func (w *watch) answer(s *State) {
+	if len(w.queue) == 0 {
+		return
 	}
 	q := w.queue[0]
-	r, _ := w.collect(q.Limit)
+	r, ok := w.collect(q.Limit)
+	if !ok {
+		return
+	}
 	w.queue = w.queue[1:]
 	delete(s.waiting, q.Req)
 	s.emit(Complete{Req: q.Req, Result: r})
@@ -133,6 +144,9 @@ func (s *State) unwatch(_ Instant, o *open) {
 		return
 	}
 	w.endAll(s, ntstatus.NotifyCleanup)
+	if w.behind != nil {
+		w.behind.deadline = 0
+	}
 	s.watches--
 	o.node.watching--
 	o.extra.watch = nil
@@ -142,42 +156,57 @@ func (s *State) unwatch(_ Instant, o *open) {
 // directory leases where an entry of the directory is not what it was (Entry). Creation
 // by Open, Unlinked and Renamed tell of theirs by themselves.
 type Changed struct {
-	Name      Name
-	Display   string // the path as it was spelt; the stream too, if one changed
-	Action    smb2.NotifyAction
-	Filter    smb2.CompletionFilter
-	Directory bool
-	Entry     bool
-	Parent    LeaseID // directory lease of whoever made the change: not broken
-	By        OpenID  // ... or the open that made it
+	By      OpenID // the open that made the change: its directory lease is not broken
+	Name    Name   // of the base file; zero: By's
+	Display string // the path as it was spelt; empty: as those spelt it who have it open
+	Stream  string // as it was spelt, where a stream has changed
+	Action  smb2.NotifyAction
+	Filter  smb2.CompletionFilter
+	Entry   bool
+	Parent  LeaseID // directory lease of whoever made the change, without By
+
+	unless smb2.CompletionFilter // whose watchers have heard of it in another way
 }
 
 func (c *Changed) apply(s *State, now Instant) Result {
-	if o := s.opens[c.By]; o != nil {
+	o := s.opens[c.By]
+	switch {
+	case o != nil:
 		c.Parent = o.parentLease()
+		if c.Name == (Name{}) {
+			c.Name = o.node.name
+		}
+	case c.Name == Name{}:
+		return Result{} // closed meanwhile, which told more than this would
 	}
-	s.changed(now, c)
+	if !s.changed(now, c) && o != nil && c.Name == o.node.name {
+		o.file.hint.heard.Store(s.audience.Load())
+	}
 	return Result{}
 }
 
-// changed finds the directories above a name that are open.
-func (s *State) changed(now Instant, c *Changed) {
+// changed finds the directories above a name that are open. It says whether somebody there
+// wants to hear of changes, be it of others than this one.
+func (s *State) changed(now Instant, c *Changed) (heard bool) {
 	up, ok := c.Name.parent()
 	if !ok {
-		return
+		return false
 	}
 	n, depth := s.nodes[up], 1
-	if c.Entry && n != nil {
-		if d := n.directory(); d != nil {
-			s.breakDirectory(now, d, c.Parent)
+	if n != nil {
+		if d := n.directory(); d != nil && d.caches.read > 0 {
+			heard = true
+			if c.Entry {
+				s.breakDirectory(now, d, c.Parent)
+			}
 		}
 	}
 	if s.watches == 0 {
-		return
+		return heard
 	}
 	for n == nil {
 		if up, ok = up.parent(); !ok {
-			return
+			return heard
 		}
 		n = s.nodes[up]
 		depth++
@@ -186,13 +215,37 @@ func (s *State) changed(now Instant, c *Changed) {
 		if n.watching == 0 {
 			continue
 		}
-		name := tail(c.Display, depth)
 		for o := n.first; o != nil; o = o.nodeNext {
-			if w := o.watch(); w != nil && w.filter&c.Filter != 0 && (depth == 1 || w.tree) {
-				w.add(s, Change{c.Action, name})
+			w := o.watch()
+			if w == nil || depth > 1 && !w.tree {
+				continue
+			}
+			heard = true
+			if w.behind != nil {
+				w.behind.touch(s, now, tail(c.Name.Path, depth), c.Action)
+			}
+			if w.filter&c.Filter != 0 && w.filter&c.unless == 0 {
+				w.add(s, Change{c.Action, c.name(s, depth)})
 			}
 		}
 	}
+	return heard
+}
+
+// name is the name of what has changed, as a watcher so many levels above knows it.
+func (c *Changed) name(s *State, depth int) string {
+	display := c.Display
+	if display == "" {
+		display = c.Name.Path
+		if n := s.nodes[c.Name]; n != nil && n.display != "" {
+			display = n.display
+		}
+	}
+	name := tail(display, depth)
+	if c.Stream != "" {
+		name += ":" + c.Stream
+	}
+	return name
 }
 
 // tail returns the last n components of a path.
@@ -228,13 +281,16 @@ func (o *open) parentLease() LeaseID {
 	return LeaseID{o.lease.id.Client, o.lease.parent}
 }
 
-// created tells of a file that an open made.
+// created tells of a file or stream that an open made.
 func (s *State) created(now Instant, c *Open, o *open) {
-	if c.Stream != "" {
-		return // the caller knows whether the file or only the stream is new
+	ev := Changed{
+		Name: c.Name, Action: smb2.FileActionAdded, Filter: nameFilter(c.Directory), Entry: true, Parent: o.parentLease(),
 	}
-	s.changed(now, &Changed{
-		Name: c.Name, Display: c.Display, Action: smb2.FileActionAdded,
-		Filter: nameFilter(c.Directory), Directory: c.Directory, Entry: true, Parent: o.parentLease(),
-	})
+	if c.Stream == "" || c.WithBase {
+		s.changed(now, &ev)
+	}
+	if c.Stream != "" {
+		ev.Action, ev.Filter, ev.Stream, ev.Entry = smb2.FileActionAddedStream, smb2.FileNotifyChangeStreamName, c.Spelt, false
+		s.changed(now, &ev)
+	}
 }

@@ -19,6 +19,7 @@ type Open struct {
 
 	File      FileKey
 	Stream    string // folded, without ::$DATA
+	Spelt     string // the stream as it was spelt, likewise
 	Name      Name   // of the base file
 	Display   string // its path as it was spelt, for notifications
 	Directory bool
@@ -27,7 +28,8 @@ type Open struct {
 	Access    smb2.AccessMask // granted, never MAXIMUM_ALLOWED or GENERIC_*
 	Share     smb2.ShareAccess
 	Options   smb2.CreateOptions // FileDeleteOnClose counts
-	Created   bool               // this CREATE made the file
+	Created   bool               // this CREATE made the file or stream
+	WithBase  bool               // ... and the file whose stream it is
 	Overwrite bool               // it exists and the disposition will truncate or replace it
 	// ImpliedDelete: DELETE is in Access by MAXIMUM_ALLOWED or GENERIC_ALL only. Open streams that do not share deletion
 	// do not stand against it (Samba: open_streams_for_delete is asked with the rights as they were asked for).
@@ -193,6 +195,12 @@ func (c *Open) grant(s *State, now Instant, f *file, own *lease) Result {
 	n.attach(o)
 	s.sessionOf(c.Session, c.Client, c.User).join(o)
 	s.opens[o.id] = o
+	if n.display == "" || c.Created && c.Stream == "" {
+		n.display = c.Display
+	}
+	if c.Stream != "" && f.spelt == "" {
+		f.spelt = c.Spelt
+	}
 	if c.App != nil {
 		s.register(c.App, o)
 	}
@@ -262,6 +270,9 @@ func (s *State) grantLease(c *Open, f *file, n *node, own *lease, o *open) {
 		own.state = granted
 		own.epoch++
 		f.account(&own.holder, true, 1)
+	}
+	if f.dir && own.state != 0 {
+		s.audience.Add(1)
 	}
 	own.join(o)
 }

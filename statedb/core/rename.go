@@ -135,6 +135,7 @@ type Renamed struct {
 	Directory              bool
 	FromDisplay, ToDisplay string // as they were spelt
 	Stream                 string // new folded stream name of a renamed stream
+	Spelt                  string // ... as it was spelt
 }
 
 func (c *Renamed) apply(s *State, now Instant) Result {
@@ -149,13 +150,21 @@ func (c *Renamed) apply(s *State, now Instant) Result {
 			f = x.file
 		}
 	}
+	whole := c.OK && f != nil && c.Stream == ""
+	if whole {
+		if from.display != "" {
+			c.FromDisplay = from.display
+		}
+		to.display = c.ToDisplay
+	}
 	if c.OK && f != nil && from != to {
 		c.move(s, f, from, to)
 	}
 	if c.OK && f != nil && f.base != nil && c.Stream != "" {
-		f.stream = c.Stream
+		c.tellStream(s, now, f)
+		f.stream, f.spelt = c.Stream, c.Spelt
 	}
-	if c.OK && from != to {
+	if whole && c.FromDisplay != c.ToDisplay {
 		c.tell(s, now, o)
 	}
 	s.release(now, c.From, c.Req)
@@ -176,6 +185,7 @@ func (c *Renamed) move(s *State, f *file, from, to *node) {
 		if x.file == b || x.file.base == b {
 			from.detach(x)
 			to.attach(x)
+			x.file.hint.heard.Store(0)
 			if x.lease != nil {
 				x.lease.node = to
 			}
@@ -192,7 +202,7 @@ func (c *Renamed) move(s *State, f *file, from, to *node) {
 // removed here and added there (Samba: notify_rename).
 func (c *Renamed) tell(s *State, now Instant, o *open) {
 	ev := Changed{
-		Filter: nameFilter(c.Directory), Directory: c.Directory, Entry: true,
+		Filter: nameFilter(c.Directory), Entry: true,
 		Name: c.From, Display: c.FromDisplay, Action: smb2.FileActionRenamedOldName,
 	}
 	if o != nil {
@@ -208,5 +218,19 @@ func (c *Renamed) tell(s *State, now Instant, o *open) {
 	if a != b {
 		ev.Action = smb2.FileActionAdded
 	}
+	s.changed(now, &ev)
+	if !c.Directory {
+		// Windows tells those of a change who do not hear of names, of files only (smb2.notify.rec, .mask-change).
+		ev.Action, ev.Filter, ev.Entry = smb2.FileActionModified, smb2.FileNotifyChangeAttributes|smb2.FileNotifyChangeCreation, false
+		ev.unless = nameFilter(false)
+		s.changed(now, &ev)
+	}
+}
+
+// tellStream emits that a stream has another name.
+func (c *Renamed) tellStream(s *State, now Instant, f *file) {
+	ev := Changed{Name: c.To, Filter: smb2.FileNotifyChangeStreamName, Stream: f.spelt, Action: smb2.FileActionRemovedStream}
+	s.changed(now, &ev)
+	ev.Stream, ev.Action = c.Spelt, smb2.FileActionAddedStream
 	s.changed(now, &ev)
 }

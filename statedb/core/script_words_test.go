@@ -52,7 +52,7 @@ func (r *runner) command(w *words) (Command, string) {
 		return &SetDisposition{Req: r.req(w, def), Open: handle(w, w.arg(1)), Delete: w.arg(2) == "delete"}, def
 	case "unlinked":
 		path, stream, _ := strings.Cut(w.arg(1), ":")
-		c := &Unlinked{OK: w.arg(2) == "ok", Display: path}
+		c := &Unlinked{OK: w.arg(2) == "ok"}
 		c.Deletion = Deletion{File: r.key(path), Stream: strings.ToLower(stream), Name: name(path)}
 		return c, path
 	}
@@ -115,12 +115,27 @@ func (r *runner) more(w *words) (Command, string) {
 		}
 		return c, def
 	case "changed":
-		c := &Changed{Name: name(w.arg(1)), Display: w.arg(1), Action: smb2.FileActionModified, Filter: smb2.FileNotifyChangeLastWrite, Entry: w.has(2, "entry")}
+		c := &Changed{Name: name(w.arg(1)), Action: smb2.FileActionModified, Filter: smb2.FileNotifyChangeLastWrite, Entry: w.has(2, "entry")}
 		if v, ok := w.kv["filter"]; ok {
 			c.Filter = smb2.CompletionFilter(w.num(v))
 		}
 		if v, ok := w.kv["by"]; ok {
 			c.By = handle(w, v)
+		}
+		if w.arg(1) == "." {
+			c.Name = Name{}
+		}
+		if v, ok := w.kv["action"]; ok {
+			c.Action = smb2.NotifyAction(w.num(v))
+		}
+		c.Stream = w.kv["stream"]
+		return c, ""
+	case "noticed":
+		c := &Noticed{Open: handle(w, w.arg(1)), Lost: w.has(2, "lost")}
+		for _, a := range w.args[2:] {
+			if action, path, ok := strings.Cut(a, ":"); ok {
+				c.Changes = append(c.Changes, Change{smb2.NotifyAction(w.num(action)), path})
+			}
 		}
 		return c, ""
 	}
@@ -134,7 +149,7 @@ func (r *runner) open(w *words) *Open {
 	share, ok := w.kv["share"]
 	c := &Open{
 		Req: r.req(w, w.arg(1)), ID: handle(w, w.arg(1)), Session: ss, Client: client, User: w.kv["user"],
-		File: r.key(path), Stream: strings.ToLower(stream), Name: name(path), Display: path,
+		File: r.key(path), Stream: strings.ToLower(stream), Spelt: stream, WithBase: w.has(3, "withbase"), Name: name(path), Display: path,
 		Directory: w.has(3, "dir"), Held: w.has(3, "held"),
 		Access: accessWord(w, w.kv["access"]), Share: shareWord(share, ok),
 		Created: w.has(3, "created"), Overwrite: w.has(3, "overwrite"), Oplock: oplockWords[w.kv["oplock"]],

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"sync/atomic"
 	"time"
 
 	"smbproxy/internal/smb2"
@@ -31,8 +32,9 @@ type State struct {
 	timed    uint64  // entries pushed so far
 	dirty    []*file // their waiters must be looked at before Apply ends
 	effects  []Effect
-	purges   int // opens closed by conflict so far: what was looked up before may be gone
-	watches  int // opens that watch, to make a change cheap when nobody does
+	purges   int           // opens closed by conflict so far: what was looked up before may be gone
+	watches  int           // opens that watch, to make a change cheap when nobody does
+	audience atomic.Uint64 // see Concerned
 	apps     map[GUID][]*open
 }
 
