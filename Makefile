@@ -14,6 +14,8 @@ TIME    ?= 5m
 HOUR    ?= 60m
 DEMO    ?=
 CHECKS  ?= 500
+RUNS    ?= 50
+CHAOS   ?=
 TORTURE ?=
 BENCH   ?=
 
@@ -77,6 +79,11 @@ torture: ## smbtorture against smbproxy, held against testdata/torture (TORTURE=
 .PHONY: diff
 diff: deps ## random requests to stock smbd and through smbproxy must be answered alike (CHECKS=500)
 	SMBPROXY_DIFF=random $(GOTEST) -count=1 -timeout 40m ./internal/oracle -rapid.checks=$(CHECKS)
+
+.PHONY: chaos
+chaos: deps ## backends killed, frozen, cut off, lost, drained under clients, at random (RUNS=50 CHAOS='-chaos.seed 7 -chaos.faults kill')
+	$(GO) build -o $(BINARY) ./smbproxy
+	SMBPROXY_BINARY=$(BINARY) $(GOTEST) -v -count=1 -timeout 5h -run TestRandom ./internal/chaos -chaos.runs $(RUNS) $(CHAOS)
 
 .PHONY: fuzz
 fuzz: ## each fuzz target for TIME (5m)

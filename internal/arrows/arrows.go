@@ -37,12 +37,13 @@ var allowed = map[string][]string{
 	"internal/torture":       {"internal/lab", "internal/rawsmb", "internal/smb2", "internal/ntstatus", "internal/smbconf"},
 	"internal/e2e":           {"internal/lab", "internal/rawsmb", "internal/smb2", "internal/ntstatus"},
 	"internal/oracle":        {"internal/lab", "internal/rawsmb", "internal/smb2", "internal/ntstatus"},
+	"internal/chaos":         {"internal/clusterfs", "internal/lab", "internal/rawsmb", "internal/smb2", "internal/ntstatus"},
 	"internal/hostile":       {"demux", "demux/backend", "session", "session/auth", "statedb", "internal/golden", "internal/lab", "internal/rawsmb", "internal/transport", "crypto", "internal/smb2", "internal/ntstatus"},
 }
 
 // forTests are packages that only tests and other packages for tests may import.
 var forTests = []string{
-	"internal/arrows", "internal/clusterfs", "internal/lab", "internal/demo", "internal/e2e", "internal/torture", "internal/pcap", "internal/golden", "internal/hostile", "internal/oracle", "internal/bench/compare",
+	"internal/arrows", "internal/clusterfs", "internal/lab", "internal/demo", "internal/e2e", "internal/torture", "internal/pcap", "internal/golden", "internal/hostile", "internal/oracle", "internal/bench/compare", "internal/chaos",
 }
 
 // anyTest are packages of the product that a test may import from anywhere: the client that sends

@@ -41,8 +41,8 @@ type ClusterOptions struct {
 	// the lab's tree.
 	Nodes *clusterfs.Options
 
-	Isolate bool // every backend in a network namespace of its own, so that it can be cut off
-	Fence   bool // a `fence command` that loses the backend with its node, see LoseNode
+	Isolate bool  // every backend in a network namespace of its own, so that it can be cut off
+	Fence   Fence // its `fence command`
 
 	// BackendLinesOf are further lines of the section of one backend; nil: none.
 	BackendLinesOf func(i int) []string
@@ -124,7 +124,7 @@ func (c *Cluster) makeStorage() error {
 		}
 		c.FS, c.Nodes = c.nodes.Cluster, c.nodes.Nodes()[:c.opt.Backends]
 	}
-	if c.opt.Fence {
+	if c.opt.Fence != NoFence {
 		if err := c.makeFencer(); err != nil {
 			return err
 		}

@@ -11,6 +11,31 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Fence is what a cluster's `fence command` does.
+type Fence string
+
+// Fences of ClusterOptions.
+const (
+	NoFence      Fence = ""        // there is none
+	FencePower   Fence = "power"   // LoseNode: the host is switched off
+	FenceStorage Fence = "storage" // the file system evicts the node, as Lustre does: what smbd still does there fails
+	FenceLie     Fence = "lie"     // nothing, and says that it is done: shows what the fence is for
+)
+
+// fence does it to backend i.
+func (f *fencer) fence(i int) error {
+	switch f.c.opt.Fence {
+	case FencePower:
+		return f.c.LoseNode(i)
+	case FenceStorage:
+		if n := f.c.Nodes[i]; n.Alive() {
+			return n.Kill()
+		}
+	case FenceLie, NoFence:
+	}
+	return nil
+}
+
 // fencer is what smbproxy's `fence command` speaks to: the command runs as smbproxy's user, who
 // can end no smbd, so the lab does what a power switch would do.
 type fencer struct {
@@ -79,7 +104,7 @@ func (f *fencer) serve() {
 			if BackendName(i) != name {
 				continue
 			}
-			if err := f.c.LoseNode(i); err != nil {
+			if err := f.fence(i); err != nil {
 				f.c.Lab.log("lab: fence %s: %v", name, err)
 				continue
 			}

@@ -83,9 +83,13 @@ func (c *Cluster) LoseNode(i int) error {
 	return errors.Join(append(errs, c.Backends[i].Kill())...)
 }
 
-// ReviveNode starts a backend again that was lost, killed or cut off, with its node.
+// ReviveNode starts a backend again that was lost, killed, frozen or cut off, with its node.
 func (c *Cluster) ReviveNode(ctx context.Context, i int) error {
 	if c.FS != nil && !c.Nodes[i].Alive() {
+		// An smbd that is left has the dead mount open for good.
+		if err := c.Backends[i].Kill(); err != nil {
+			return err
+		}
 		if err := c.Nodes[i].Restart(); err != nil {
 			return err
 		}
@@ -96,7 +100,7 @@ func (c *Cluster) ReviveNode(ctx context.Context, i int) error {
 		}
 	}
 	if c.Backends[i].Pid() != 0 {
-		return nil
+		return c.Backends[i].Thaw()
 	}
 	return c.Backends[i].Start(ctx)
 }
@@ -104,5 +108,10 @@ func (c *Cluster) ReviveNode(ctx context.Context, i int) error {
 // Network is the namespace of backend i, nil without ClusterOptions.Isolate.
 func (c *Cluster) Network(i int) *Network { return c.Backends[i].opt.Net }
 
-// Fenced are the backends whose fence command ran, in order; ClusterOptions.Fence.
-func (c *Cluster) Fenced() []string { return c.fence.Fenced() }
+// Fenced are the backends whose fence command ran, in order.
+func (c *Cluster) Fenced() []string {
+	if c.fence == nil {
+		return nil
+	}
+	return c.fence.Fenced()
+}

@@ -1,0 +1,87 @@
+package chaos
+
+import (
+	"flag"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+var (
+	runs      = flag.Int("chaos.runs", 0, "random runs at full size; 0: none")
+	seed      = flag.Uint64("chaos.seed", 0, "seed of the first run, the next ones count up; 0: from the clock")
+	workloads = flag.String("chaos.workloads", "", "comma-separated, to choose from; empty: all")
+	faults    = flag.String("chaos.faults", "", "comma-separated, to choose from; empty: all")
+	small     = flag.Bool("chaos.small", false, "small files, as in the short form")
+)
+
+func names[T any](list []T, of func(T) string) []string {
+	var out []string
+	for _, x := range list {
+		out = append(out, of(x))
+	}
+	return out
+}
+
+func allWorkloads() []string { return names(Workloads(), Workload.Name) }
+func allFaults() []string    { return names(Faults(), func(f Fault) string { return f.Name }) }
+
+// pick is a flag's list of what there is, or the list in its place.
+func pick(t *testing.T, flag string, all, otherwise []string) []string {
+	t.Helper()
+	if flag == "" {
+		return otherwise
+	}
+	out := strings.Split(flag, ",")
+	for _, name := range out {
+		if !slices.Contains(all, name) {
+			t.Fatalf("%q is none of %v", name, all)
+		}
+	}
+	return out
+}
+
+// TestShort has every combination that holds once, small.
+func TestShort(t *testing.T) {
+	for i, w := range pick(t, *workloads, allWorkloads(), allWorkloads()) {
+		for j, f := range pick(t, *faults, allFaults(), shortFaults) {
+			t.Run(w+"/"+f, func(t *testing.T) {
+				p := Plan{Seed: uint64(100*i + j + 1), Workload: w, Fault: f, After: 300 * time.Millisecond, Scale: Short}
+				report(t, p, Run(t, p))
+			})
+		}
+	}
+}
+
+// shortFaults are those of the short form.
+var shortFaults = []string{"none"}
+
+// TestRandom is "make chaos".
+func TestRandom(t *testing.T) {
+	if *runs == 0 {
+		t.Skip("make chaos")
+	}
+	first := *seed
+	if first == 0 {
+		first = uint64(time.Now().UnixNano()) % 1e9
+	}
+	fmt.Printf("seeds %d to %d\n", first, first+uint64(*runs)-1)
+	scale := Full
+	if *small {
+		scale = Short
+	}
+	for n := range uint64(*runs) {
+		p := Draw(first+n, pick(t, *workloads, allWorkloads(), allWorkloads()), pick(t, *faults, allFaults(), allFaults()), scale)
+		t.Run(fmt.Sprint(p.Seed), func(t *testing.T) { report(t, p, Run(t, p)) })
+	}
+}
+
+func report(t *testing.T, p Plan, r Result) {
+	t.Helper()
+	fmt.Printf("%v: %v: %v\n", p, r, map[bool]string{true: "ok", false: "FAILED"}[r.Err == nil])
+	if r.Err != nil {
+		t.Errorf("%v: %v\n%v", p, r, r.Err)
+	}
+}
