@@ -3,7 +3,6 @@ package lab
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -12,7 +11,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 )
 
@@ -33,15 +31,10 @@ type ProxyOptions struct {
 
 // Proxy is one smbproxy process, run as an ordinary user. Like a Samba it can be started again.
 type Proxy struct {
-	Name string
-	Dir  string // state directory, configuration, log
+	server
+	Dir string // state directory, configuration, log
 
-	lab  *Lab
-	opt  ProxyOptions
-	addr string
-
-	mu   sync.Mutex // guards proc
-	proc *process   // nil when stopped
+	opt ProxyOptions
 }
 
 // Proxy writes an smbproxy.conf and starts smbproxy; it returns when it listens.
@@ -55,7 +48,12 @@ func (l *Lab) Proxy(ctx context.Context, opt ProxyOptions) (*Proxy, error) {
 			return nil, err
 		}
 	}
-	p := &Proxy{Name: opt.Name, lab: l, opt: opt, addr: net.JoinHostPort(opt.IP, strconv.Itoa(opt.Port))}
+	// The race detector is on in make test.
+	p := &Proxy{opt: opt, server: server{
+		Name: opt.Name, lab: l, kind: "smbproxy", addr: net.JoinHostPort(opt.IP, strconv.Itoa(opt.Port)),
+		fatal: []string{"WARNING: DATA RACE", "panic:", "fatal error:", "panic in a command"},
+	}}
+	p.log, p.tailed = p.Log, p.logEnd
 	p.Dir = filepath.Join(l.Dir, "smbproxy-"+opt.Name)
 	for _, dir := range []string{p.Dir, p.StateDir()} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -128,22 +126,10 @@ func (p *Proxy) Start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.proc != nil {
-		return fmt.Errorf("smbproxy %s runs already", p.Name)
-	}
 	argv := []string{binary, "--config", p.ConfFile(), "serve"}
-	proc, err := startProcess(p.lab.guard, "smbproxy-"+p.Name, p.lab.Env(), argv, p.LogFile(), proxyUID)
-	if err != nil {
-		return err
-	}
-	p.proc = proc
-	if err := proc.listening(ctx, p.addr); err != nil {
-		p.proc = nil
-		return errors.Join(err, errors.New(p.tail()), proc.kill())
-	}
-	return nil
+	return p.start(ctx, func() (*process, error) {
+		return startProcess(p.lab.guard, "smbproxy-"+p.Name, p.lab.Env(), argv, p.LogFile(), proxyUID)
+	})
 }
 
 // Run runs an smbproxy command ("status", "backend config NAME") with this instance's
@@ -164,70 +150,6 @@ func (p *Proxy) Run(ctx context.Context, args ...string) (string, error) {
 	}
 	return out.String(), nil
 }
-
-// Stop drains and ends smbproxy; stopping a stopped one is no fault.
-func (p *Proxy) Stop() error { return p.end((*process).stop) }
-
-// Kill ends smbproxy with SIGKILL.
-func (p *Proxy) Kill() error { return p.end((*process).kill) }
-
-func (p *Proxy) end(how func(*process) error) error {
-	p.mu.Lock()
-	proc := p.proc
-	p.proc = nil
-	p.mu.Unlock()
-	if proc == nil {
-		return nil
-	}
-	return errors.Join(how(proc), p.faults())
-}
-
-// faults are what no smbproxy may ever log, whatever the test looked at: data races (the
-// detector is on in make test) and panics.
-func (p *Proxy) faults() error {
-	log := p.Log()
-	for _, mark := range []string{"WARNING: DATA RACE", "panic:", "fatal error:", "panic in a command"} {
-		if at := strings.Index(log, mark); at >= 0 {
-			return fmt.Errorf("smbproxy %s logged: %s", p.Name, log[at:min(len(log), at+4000)])
-		}
-	}
-	return nil
-}
-
-// Signal sends a signal to smbproxy: SIGHUP reloads, SIGTERM drains, SIGSTOP freezes.
-func (p *Proxy) Signal(sig syscall.Signal) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.proc == nil {
-		return fmt.Errorf("smbproxy %s does not run", p.Name)
-	}
-	return p.proc.signal(sig)
-}
-
-// Done is closed when the running smbproxy has ended by itself or by a signal.
-func (p *Proxy) Done() <-chan struct{} {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.proc == nil {
-		gone := make(chan struct{})
-		close(gone)
-		return gone
-	}
-	return p.proc.done
-}
-
-// Pid is smbproxy's process id, 0 when stopped.
-func (p *Proxy) Pid() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.proc == nil {
-		return 0
-	}
-	return p.proc.Pid()
-}
-
-// Addr is host:port where smbproxy listens, also while it is stopped.
-func (p *Proxy) Addr() string { return p.addr }
 
 // ConfFile is smbproxy.conf, StateDir its state directory, PassdbFile its password file.
 func (p *Proxy) ConfFile() string { return filepath.Join(p.Dir, "smbproxy.conf") }
@@ -264,7 +186,8 @@ func (p *Proxy) LogSince(mark int64) string {
 	return string(data)
 }
 
-func (p *Proxy) tail() string { return tailOf("smbproxy "+p.Name, p.LogFile(), 60) }
+// logEnd is the end of smbproxy's log.
+func (p *Proxy) logEnd() string { return tailOf("smbproxy "+p.Name, p.LogFile(), 60) }
 
 // Log is all that smbproxy logged so far.
 func (p *Proxy) Log() string { return p.LogSince(0) }

@@ -2,15 +2,11 @@ package lab
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
-	"sync"
-	"syscall"
 )
 
 // MachineSID is the SID of every smbd of a lab. acl_xattr stores SIDs: with one SID per
@@ -50,15 +46,10 @@ func (d Dirs) Conf() string { return d.sub("smb.conf") }
 
 // Samba is one smbd. It can be started again after Stop or Kill, on the same address.
 type Samba struct {
-	Name string
+	server
 	Dirs Dirs
 
-	lab  *Lab
-	addr string
-	opt  SambaOptions
-
-	mu   sync.Mutex // guards proc
-	proc *process   // nil when stopped
+	opt SambaOptions
 }
 
 // Samba writes the configuration of an smbd and starts it; it returns when it listens.
@@ -75,7 +66,11 @@ func (l *Lab) Samba(ctx context.Context, opt SambaOptions) (*Samba, error) {
 			return nil, err
 		}
 	}
-	s := &Samba{Name: opt.Name, lab: l, opt: opt, addr: net.JoinHostPort(opt.IP, strconv.Itoa(opt.Port))}
+	// An smbd that dies of a request takes the opens of every user on its lane with it.
+	s := &Samba{opt: opt, server: server{
+		Name: opt.Name, lab: l, kind: "smbd", addr: net.JoinHostPort(opt.IP, strconv.Itoa(opt.Port)), fatal: []string{"PANIC (pid", "INTERNAL ERROR:"},
+	}}
+	s.log, s.tailed = s.Log, s.logEnd
 	s.Dirs = Dirs{Base: filepath.Join(l.Dir, "smbd-"+opt.Name), Tree: l.Tree.Dir, Name: opt.Name}
 	if err := s.writeConf(); err != nil {
 		return nil, err
@@ -177,73 +172,14 @@ func (s *Samba) prepare(ctx context.Context) error {
 
 // Start starts a stopped smbd again and returns when it listens.
 func (s *Samba) Start(ctx context.Context) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.proc != nil {
-		return fmt.Errorf("smbd %s runs already", s.Name)
-	}
 	argv := []string{program("smbd"), "--foreground", "--no-process-group", "--configfile=" + s.Dirs.Conf()}
-	var p *process
-	err := s.opt.Net.Run(func() (err error) {
-		p, err = startProcess(s.lab.guard, "smbd-"+s.Name, s.lab.Env(), argv, s.Dirs.sub("log/out"), 0)
-		return err
+	return s.start(ctx, func() (p *process, err error) {
+		err = s.opt.Net.Run(func() (err error) {
+			p, err = startProcess(s.lab.guard, "smbd-"+s.Name, s.lab.Env(), argv, s.Dirs.sub("log/out"), 0)
+			return err
+		})
+		return p, err
 	})
-	if err != nil {
-		return err
-	}
-	s.proc = p
-	if err := p.listening(ctx, s.addr); err != nil {
-		s.proc = nil
-		return errors.Join(err, errors.New(s.tail()), p.kill())
-	}
-	return nil
-}
-
-// Stop ends smbd in order; stopping a stopped one is no fault.
-func (s *Samba) Stop() error { return s.end((*process).stop) }
-
-// Kill ends smbd and all its children with SIGKILL.
-func (s *Samba) Kill() error { return s.end((*process).kill) }
-
-func (s *Samba) end(how func(*process) error) error {
-	s.mu.Lock()
-	p := s.proc
-	s.proc = nil
-	s.mu.Unlock()
-	if p == nil {
-		return nil
-	}
-	return errors.Join(how(p), s.faults())
-}
-
-// faults tells whether smbd died of a request: then every user on its lane lost his opens.
-func (s *Samba) faults() error {
-	log := s.Log()
-	for _, mark := range []string{"PANIC (pid", "INTERNAL ERROR:"} {
-		if at := strings.Index(log, mark); at >= 0 {
-			return fmt.Errorf("smbd %s logged: %s", s.Name, log[at:min(len(log), at+2000)])
-		}
-	}
-	return nil
-}
-
-// Freeze stops every process of smbd where it is: it accepts connections (the kernel does)
-// and answers nothing.
-func (s *Samba) Freeze() error { return s.signal(syscall.SIGSTOP) }
-
-// Thaw lets a frozen smbd go on.
-func (s *Samba) Thaw() error { return s.signal(syscall.SIGCONT) }
-
-// Reload has smbd read its smb.conf again, after SetConf.
-func (s *Samba) Reload() error { return s.signal(syscall.SIGHUP) }
-
-func (s *Samba) signal(sig syscall.Signal) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.proc == nil {
-		return fmt.Errorf("smbd %s does not run", s.Name)
-	}
-	return s.proc.signal(sig)
 }
 
 // SetConf replaces the configuration; smbd reads it at Reload or the next Start.
@@ -252,34 +188,11 @@ func (s *Samba) SetConf(conf func(d Dirs) string) error {
 	return s.writeConf()
 }
 
-// Addr is host:port where smbd listens, also while it is stopped.
-func (s *Samba) Addr() string { return s.addr }
-
 // IP and Port are the two halves of Addr.
 func (s *Samba) IP() string { return s.opt.IP }
 
 // Port is the TCP port of Addr.
 func (s *Samba) Port() int { return s.opt.Port }
-
-// Pid is the leader's process id, 0 when stopped.
-func (s *Samba) Pid() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.proc == nil {
-		return 0
-	}
-	return s.proc.Pid()
-}
-
-// Pids are all processes of this smbd, children that serve connections included.
-func (s *Samba) Pids() []int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.proc == nil {
-		return nil
-	}
-	return s.proc.pids()
-}
 
 // LogFile is smbd's log.
 func (s *Samba) LogFile() string { return s.Dirs.sub("log/log.smbd") }
@@ -290,6 +203,7 @@ func (s *Samba) Log() string {
 	return string(data)
 }
 
-func (s *Samba) tail() string {
+// logEnd is the end of smbd's log and of its output.
+func (s *Samba) logEnd() string {
 	return tailOf("smbd "+s.Name, s.LogFile(), 30) + tailOf("smbd "+s.Name+" output", s.Dirs.sub("log/out"), 10)
 }
