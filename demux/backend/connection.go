@@ -47,9 +47,9 @@ type connection struct {
 	ready       callList // in flight, not pending, an answer is due: the head is what the lane waits for
 	pending     callList // in flight, interim reply received, an answer is due
 	waiting     fairQueue
-	echo        Call // asks for credits
-	ghosts      int  // of inflight, calls that were given up
-	begged      int  // credits there were when it was sent last
+	echo        *Call // the last ECHO that asked for credits
+	ghosts      int   // of inflight, calls that were given up
+	begged      int   // credits there were when it was sent last
 	clients     map[uint64]*clientQueue
 
 	sessions map[uint64]*session // by SessionId, until LOGOFF is answered
@@ -57,7 +57,7 @@ type connection struct {
 	keeper   *treeConnect        // the IPC$ connect that keeps smbd from dropping us
 	keeping  bool                // keep is at work
 
-	pinger  Call   // asks for a sign of life
+	pinger  *Call  // the last ECHO that asked for a sign of life
 	heard   uint64 // calls at the last tick
 	heardAt int64  // of the tick that found calls changed, by Pool.now
 	cancels bool   // CANCEL was asked for calls that may be in flight still

@@ -11,7 +11,7 @@ import (
 
 // Pauses between probes, by Pool.now.
 const (
-	probeSuspect = 250 * time.Millisecond // something is wrong
+	probeSuspect = 250 * time.Millisecond // something may be wrong
 	probeDown    = time.Second            // it is known
 )
 
@@ -30,7 +30,7 @@ func (p *Pool) probeIfDue(conns []*connection, s sight) {
 		p.mu.Unlock()
 		return
 	}
-	pause := probeSuspect
+	pause := min(probeSuspect, p.cfg.SuspectAfter/4)
 	if v.state >= StateDown {
 		pause = probeDown
 	}
@@ -90,12 +90,12 @@ func (p *Pool) probe() {
 // ping sends an ECHO of our own, if none is under way and there are credits.
 func (cn *connection) ping() {
 	cn.mu.Lock()
-	if cn.err != nil || cn.pinger.state != callIdle || cn.credits == 0 {
+	if cn.err != nil || cn.pinger.underWay() || cn.credits == 0 {
 		cn.mu.Unlock()
 		return
 	}
-	cn.pinger = Call{Done: forget{}, command: smb2.CommandEcho, charge: 1, urgent: true}
-	w := cn.departLocked(&cn.pinger)
+	cn.pinger = newEcho()
+	w := cn.departLocked(cn.pinger)
 	cn.mu.Unlock()
 	cn.send(newRequest(smb2.CommandEcho, &smb2.EchoRequest{}), w)
 }

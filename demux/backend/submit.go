@@ -241,7 +241,7 @@ func (cn *connection) pump() {
 // nothing is on its way that could bring some: smbd grants little by little, so
 // on a young connection a large request has to wait for small ones.
 func (cn *connection) starvedLocked(c *Call) bool {
-	return cn.ready.n == 0 && cn.credits > 0 && int(c.charge) > cn.credits-cn.reserveLocked() && cn.echo.state == callIdle
+	return cn.ready.n == 0 && cn.credits > 0 && int(c.charge) > cn.credits-cn.reserveLocked() && !cn.echo.underWay()
 }
 
 // hopelessLocked ends a call that smbd, asked for more credits, granted none for:
@@ -260,9 +260,18 @@ func (cn *connection) hopelessLocked(c *Call) {
 
 // beg prepares an ECHO that asks for credits; its reply pumps.
 func (cn *connection) beg() *Call {
-	cn.echo = Call{Done: forget{}, command: smb2.CommandEcho, charge: 1, urgent: true}
-	return &cn.echo
+	cn.echo = newEcho()
+	return cn.echo
 }
+
+// newEcho is an ECHO of our own. Each is another Call: the reader may still be at
+// the last one when that is over.
+func newEcho() *Call {
+	return &Call{Done: forget{}, command: smb2.CommandEcho, charge: 1, urgent: true}
+}
+
+// underWay tells whether a call, which may be nil, is not over. Under conn.mu.
+func (c *Call) underWay() bool { return c != nil && c.state != callIdle }
 
 // forget is the completion of calls whose outcome nobody waits for.
 type forget struct{}

@@ -2,9 +2,11 @@ package backend
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"strings"
+	"time"
 
 	"smbproxy/internal/ntstatus"
 	"smbproxy/internal/smb2"
@@ -109,6 +111,30 @@ func (tc *treeConnect) setup() {
 // connect is the TREE_CONNECT itself, [MS-SMB2] 3.2.4.2.4, 3.2.5.5. smbd wants it
 // signed or sealed in 3.1.1.
 func (tc *treeConnect) connect(ctx context.Context) error {
+	for try := 1; ; try++ {
+		err := tc.ask(ctx)
+		if try == youngTries || !errors.Is(err, ntstatus.NoMemory) {
+			return err
+		}
+		timer := time.NewTimer(youngPause)
+		select {
+		case <-timer.C:
+		case <-tc.session.conn.pool.life.Done():
+			timer.Stop()
+			return err
+		}
+	}
+}
+
+// Samba: TREE_CONNECT says STATUS_NO_MEMORY until smbd's notify daemon runs, which
+// takes some 100 ms after its start (4.17, notify_init).
+const (
+	youngTries = 20
+	youngPause = 50 * time.Millisecond
+)
+
+// ask is one TREE_CONNECT.
+func (tc *treeConnect) ask(ctx context.Context) error {
 	s := tc.session
 	p := s.conn.pool
 	host, _, _ := net.SplitHostPort(p.cfg.Address) // checked by Config
