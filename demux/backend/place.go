@@ -3,6 +3,7 @@ package backend
 import (
 	"cmp"
 	"context"
+	"log/slog"
 	"strings"
 )
 
@@ -171,8 +172,22 @@ func (c *Config) maxOwn() int { return max(2, c.Lanes, c.MaxLanes/4) }
 
 // crowded tells whether a connection has more opens than that part of MaxOpens.
 func (cn *connection) crowded(part float64) bool {
-	return float64(cn.opens.Load()) > part*float64(cn.pool.cfg.MaxOpens)
+	return float64(cn.opens.Load()) > part*float64(cn.pool.maxOpens.Load())
 }
+
+// learnMaxOpens notes that smbd has refused another open on a lane: it can have
+// fewer than its configuration says where its host allows a process fewer file
+// descriptors.
+func (p *Pool) learnMaxOpens(opens int64) {
+	if was := p.maxOpens.Load(); opens >= minOpens && opens < was && p.maxOpens.CompareAndSwap(was, opens) {
+		p.log.Warn("smbd allows fewer open files than it should: its limit of file descriptors (LimitNOFILE) is too low",
+			slog.Int64("open_files", opens), slog.Int64("configured", int64(p.cfg.MaxOpens)))
+	}
+}
+
+// minOpens is less than any smbd that serves many clients allows: what one refuses
+// below that has another reason.
+const minOpens = 500
 
 // Parts of MaxOpens: above the first a lane gets no new clients, above the second
 // its clients go elsewhere with new opens, since CREATE would soon fail there.

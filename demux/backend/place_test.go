@@ -15,6 +15,7 @@ import (
 func placed(lanes, maxLanes int) *Pool {
 	cfg := Config{Lanes: lanes, MaxLanes: maxLanes, MaxOpens: 1000}
 	p := &Pool{cfg: cfg, clients: make(map[clientKey]*assignment)}
+	p.maxOpens.Store(int64(cfg.MaxOpens))
 	for i := range lanes {
 		p.lanes = append(p.lanes, &lane{id: i, users: make(map[string]int)})
 	}
@@ -158,6 +159,40 @@ func TestPlaceReuse(t *testing.T) {
 	}
 	if len(p.clients) != 0 {
 		t.Errorf("%d clients left", len(p.clients))
+	}
+}
+
+// A lane whose smbd is full gets no new opens, and the limit need not be known.
+func TestFullLane(t *testing.T) {
+	r := newRig(t, "\tmax open files = 1100\n")
+	cfg := r.config()
+	cfg.MaxLanes = 4
+	p := startPool(t, cfg)
+	tree := mustConnect(t, p, "user1", "share", 1)
+	first, st := tree.Lane(), ntstatus.Success
+	opened := 0
+	for ; st == ntstatus.Success && opened < 1200; opened++ {
+		_, st = create(t, tree, "", smb2.FileListDirectory, smb2.FileOpen)
+	}
+	if st != ntstatus.InsufficientResources {
+		t.Fatalf("after %d opens: %v", opened, st)
+	}
+	if !tree.Avoid() {
+		t.Error("the full lane is not avoided")
+	}
+	tree = mustConnect(t, p, "user1", "share", 1)
+	if tree.Lane() == first {
+		t.Error("the client is on the full lane again")
+	}
+	_, st = create(t, tree, "", smb2.FileListDirectory, smb2.FileOpen)
+	must(t, "open on another lane", st)
+	for !tree.Avoid() && opened < 3000 {
+		_, st = create(t, tree, "", smb2.FileListDirectory, smb2.FileOpen)
+		must(t, "open on the other lane", st)
+		opened++
+	}
+	if !tree.Avoid() {
+		t.Error("the second lane is filled to the brim though the limit is known")
 	}
 }
 

@@ -28,6 +28,8 @@ type Pool struct {
 	start   time.Time // what now counts from
 	errGone error
 	shown   atomic.Uint32 // State
+	// maxOpens is how many opens a lane can have: Config.MaxOpens, or less.
+	maxOpens atomic.Int64
 
 	children sync.WaitGroup // readers, setups, probes, fences
 	wake     chan struct{}  // capacity 1: the watcher is to look at once; never closed
@@ -71,6 +73,7 @@ func NewPool(cfg Config, log *slog.Logger) (*Pool, error) {
 	}
 	p.life, p.endLife = context.WithCancel(context.Background())
 	p.vital.since = p.start
+	p.maxOpens.Store(int64(cfg.MaxOpens))
 	for i := range cfg.Lanes {
 		p.lanes = append(p.lanes, &lane{id: i, users: make(map[string]int)})
 	}

@@ -176,6 +176,10 @@ func (cn *connection) note(c *Call, h *smb2.Header) {
 			cn.opens.Add(-1)
 		default:
 		}
+	case ntstatus.TooManyOpenedFiles, ntstatus.InsufficientResources: // Samba: the latter is its own limit (4.17)
+		if c.command == smb2.CommandCreate {
+			cn.pool.learnMaxOpens(cn.opens.Load())
+		}
 	case ntstatus.UserSessionDeleted, ntstatus.NetworkSessionExpired, ntstatus.NetworkNameDeleted:
 		cn.mu.Lock()
 		defer cn.mu.Unlock()
