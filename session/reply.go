@@ -106,6 +106,9 @@ func (r *Request) failOnce(st ntstatus.Status) {
 	}
 }
 
+// FailPanicked answers STATUS_INTERNAL_ERROR for a panic that was outside of Run, unless the request has ended.
+func (r *Request) FailPanicked() { r.failOnce(ntstatus.InternalError) }
+
 // putHeader writes the response's header over the first 64 bytes of msg ([MS-SMB2] 3.3.4.1).
 //
 // Samba: a reply to a signed request for which there is no key, as its session is gone, carries the request's own
