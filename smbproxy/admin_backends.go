@@ -58,7 +58,7 @@ func (n *node) backendRows() []backendRow {
 		row := newBackendRow(pool.Status(), pool.Duty())
 		row.Roles, row.Shares = b.Role, []string{}
 		for _, s := range cfg.Shares {
-			if s.Available && s.usedBy(b) {
+			if s.Available && (s.usedBy(b) || s.dataOf(b)) {
 				row.Shares = append(row.Shares, s.Name)
 			}
 		}

@@ -232,6 +232,13 @@ func (l *loader) checkShareBackends(s *Share, at func(parameter string) smbconf.
 		}
 	}
 	resolve("backend", s.Backends)
+	resolve("ost backends", s.OSTBackends)
+	for name := range mine {
+		if !slices.Contains(s.Backends, name) {
+			delete(mine, name) // it exports the hidden share only
+		}
+	}
+	l.checkStripes(s, at)
 	covered := map[string]bool{}
 	for _, r := range s.Routes {
 		resolve("route", r.Backends)
@@ -241,12 +248,38 @@ func (l *loader) checkShareBackends(s *Share, at func(parameter string) smbconf.
 			covered[key] = true
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(mine)) {
-		key := name + "\x00" + smbconf.SectionKey(s.BackendShare)
+	once := func(name, share string) {
+		key := name + "\x00" + smbconf.SectionKey(share)
 		if first, twice := exported[key]; twice {
-			l.fault(s.Name, at("backend share"), "backend share", "%s on backend %s is already the share [%s]", s.BackendShare, name, first)
+			l.fault(s.Name, at("backend share"), "backend share", "%s on backend %s is already the share [%s]", share, name, first)
 		}
 		exported[key] = s.Name
+	}
+	for _, name := range slices.Sorted(maps.Keys(mine)) {
+		once(name, s.BackendShare)
+	}
+	for _, name := range slices.Compact(slices.Sorted(slices.Values(s.OSTBackends))) {
+		once(name, s.dataShare())
+	}
+}
+
+// checkStripes checks how the data of a share's files lie at its backends.
+func (l *loader) checkStripes(s *Share, at func(parameter string) smbconf.Position) {
+	if s.StripeCount > len(s.OSTBackends) && len(s.OSTBackends) > 0 {
+		l.fault(s.Name, at("stripe count"), "stripe count", "%d, but `ost backends` has %d", s.StripeCount, len(s.OSTBackends))
+	}
+	if s.MountPoint != "" && len(s.OSTBackends) == 0 {
+		l.fault(s.Name, at("mount point"), "mount point", "layouts mean nothing without `ost backends`")
+	}
+	near := map[uint32]string{}
+	for i, b := range dataBackends(l.cfg, s) {
+		if first, twice := near[b.Index]; twice {
+			l.fault(s.Name, at("ost backends"), "ost backends", "[backend:%s] and [backend:%s] have one `ost index`, %d", first, b.Name, b.Index)
+		}
+		near[b.Index] = s.OSTBackends[i]
+		if !slices.Contains(l.cfg.backend(b.Name).Role, "ost") {
+			l.fault(s.Name, at("ost backends"), "ost backends", "the `role` of [backend:%s] is not ost", b.Name)
+		}
 	}
 }
 

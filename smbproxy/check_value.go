@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"unicode/utf8"
+
+	"smbproxy/internal/smbconf"
 )
 
 // parseNetBIOSName takes a NetBIOS name: 1 to 15 printing ASCII characters, upper case
@@ -91,6 +93,12 @@ func checkUserName(s string) error {
 }
 
 var principalPattern = regexp.MustCompile(`^cifs/[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$`)
+
+// checkOSTIndex takes the number of an OST.
+func checkOSTIndex(s string) error {
+	_, err := smbconf.Int(s, 0, 0xFFFE)
+	return err
+}
 
 func checkPrincipal(s string) error {
 	if !principalPattern.MatchString(s) {

@@ -60,6 +60,9 @@ func checkBackend(ctx context.Context, w io.Writer, cfg *Config, b *Backend, nam
 		if s.usedBy(b) && s.Available {
 			shares = append(shares, s.BackendShare)
 		}
+		if s.dataOf(b) && s.Available {
+			shares = append(shares, s.dataShare())
+		}
 	}
 	failed := 0
 	tw := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)

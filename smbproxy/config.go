@@ -57,6 +57,7 @@ type Global struct {
 	MaxRead              int64
 	MaxWrite             int64
 	MaxTransact          int64
+	MaxDataHandles       int
 
 	MaxConnections           int
 	MaxConnectionsPerAddress int
@@ -92,6 +93,8 @@ type Backend struct {
 	ProbeInterval        time.Duration
 	FenceCommand         string
 	FenceTimeout         time.Duration
+	OSTIndex             string // a number, or empty: its place in the share's list
+	DataUser             string
 
 	// What only the backend's own smb.conf is told.
 	HostsAllow   []string
@@ -108,6 +111,10 @@ type Share struct {
 
 	Backends     []string // as [backend:NAME] spells them
 	Routes       []Route
+	OSTBackends  []string // likewise
+	StripeSize   int64
+	StripeCount  int
+	MountPoint   string
 	Path         string
 	BackendShare string
 	Comment      string
@@ -144,6 +151,12 @@ func (s *Share) usedBy(b *Backend) bool {
 	return slices.Contains(s.Backends, b.Name) ||
 		slices.ContainsFunc(s.Routes, func(r Route) bool { return slices.Contains(r.Backends, b.Name) })
 }
+
+// dataOf says whether a backend serves the data of the share's files apart from their names.
+func (s *Share) dataOf(b *Backend) bool { return slices.Contains(s.OSTBackends, b.Name) }
+
+// dataShare is the share's name at the backends of data: hidden, and for nothing else.
+func (s *Share) dataShare() string { return s.BackendShare + ".data$" }
 
 // backend finds a backend by its name, nil if there is none. Names compare as section names do.
 func (c *Config) backend(name string) *Backend {

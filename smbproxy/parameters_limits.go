@@ -57,4 +57,7 @@ var limitParameters = []parameter{
 	{name: "max unauthenticated frame", group: "Limits", own: true, def: "128K",
 		help:  "The largest message that is read from a client before it is authenticated. Kerberos tickets of users in many groups need up to 64K.",
 		value: func(t target) value { return size(&t.global.UnauthenticatedFrame) }},
+	{name: "max data handles", group: "Limits", own: true, def: "16384",
+		help:  "How many handles for file data may be open at all `ost backends` together. Beyond it the one that nobody has used for longest is closed, and opened again when it is needed.",
+		value: func(t target) value { return number(&t.global.MaxDataHandles, 64, 10000000) }},
 }

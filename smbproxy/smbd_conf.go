@@ -56,6 +56,10 @@ func smbdConf(w io.Writer, cfg *Config, b *Backend, paths smbdPaths) error {
 			fmt.Fprintf(&out, "\n[%s]\n", s.BackendShare)
 			writeSmbdGroups(&out, smbdShare(s))
 		}
+		if s.dataOf(b) {
+			fmt.Fprintf(&out, "\n[%s]\n", s.dataShare())
+			writeSmbdGroups(&out, smbdDataShare(s, b))
+		}
 	}
 	_, err = io.WriteString(w, out.String())
 	return err
@@ -198,6 +202,23 @@ func smbdShare(s *Share) []smbdGroup {
 		lines = append(lines, smbdLine{"available", "no"})
 	}
 	return append([]smbdGroup{{"", lines}}, smbdOwn(s.SmbdOptions)...)
+}
+
+// smbdDataShare is the hidden share for the data of files whose names another backend serves: attributes and times are
+// that one's, and the data user may open what a user has open already.
+func smbdDataShare(s *Share, b *Backend) []smbdGroup {
+	lines := []smbdLine{{"path", s.Path}, {"read only", smbconf.FormatBool(s.ReadOnly)}, {"browseable", "no"}, {"store dos attributes", "no"}}
+	if b.DataUser != "" {
+		lines = append(lines, smbdLine{"admin users", b.DataUser})
+		if len(b.ValidUsers) > 0 {
+			lines = append(lines, smbdLine{"valid users", smbconf.FormatList(append(b.ValidUsers[:len(b.ValidUsers):len(b.ValidUsers)], b.DataUser))})
+		}
+	}
+	if !s.Available {
+		lines = append(lines, smbdLine{"available", "no"})
+	}
+	out := []smbdGroup{{"Data of files whose names another backend serves. Only smbproxy comes here.", lines}}
+	return append(out, smbdOwn(s.SmbdOptions)...)
 }
 
 // smbdOwn is the administrator's own lines.

@@ -124,6 +124,11 @@ func size(to *int64) value {
 	return field[int64]{to, "size", func(s string) (int64, error) { return smbconf.Size(s, 64<<10, 8<<20) }, smbconf.FormatSize}
 }
 
+// stripe is the size of a stripe.
+func stripe(to *int64) value {
+	return field[int64]{to, "size", func(s string) (int64, error) { return smbconf.Size(s, 1, 4<<30) }, smbconf.FormatSize}
+}
+
 // seconds is a time between lo and hi, in seconds where no unit is given.
 func seconds(to *time.Duration, lo, hi time.Duration) value {
 	return field[time.Duration]{to, "time", func(s string) (time.Duration, error) {

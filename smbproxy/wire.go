@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"strconv"
 	"strings"
 
 	"smbproxy/acl"
@@ -125,7 +126,7 @@ func sessionConfig(cfg *Config, guid [16]byte, a auth.Authenticator, observe ses
 
 // demuxConfig is the shares and where they are served. Pipes go to the first backend of the file.
 func demuxConfig(cfg *Config, pools map[string]*backend.Pool, log *slog.Logger) (demux.Config, error) {
-	out := demux.Config{Backends: pools, Log: log}
+	out := demux.Config{Backends: pools, DataHandles: cfg.Global.MaxDataHandles, Log: log}
 	if len(cfg.Backends) > 0 {
 		out.PipeBackend = cfg.Backends[0].Name
 	}
@@ -153,11 +154,35 @@ func demuxConfig(cfg *Config, pools map[string]*backend.Pool, log *slog.Logger) 
 		policy.HostsDeny, errs[3] = acl.ParseHosts(s.HostsDeny)
 		faults = append(faults, errs[:]...)
 		out.Shares = append(out.Shares, demux.Share{
-			Name: s.Name, Backends: s.Backends, Routes: demuxRoutes(s.Routes), BackendShare: s.BackendShare, Comment: s.Comment,
+			Name: s.Name, Backends: s.Backends, Routes: demuxRoutes(s.Routes), Striping: striping(cfg, s), BackendShare: s.BackendShare, Comment: s.Comment,
 			Browseable: s.Browseable, GuestOK: s.GuestOK, OtherWriters: s.OtherWriters, Encrypt: shareEncryptionByName[s.Encryption], Policy: policy,
 		})
 	}
 	return out, errors.Join(faults...)
+}
+
+// striping is where the data of a share's files lie.
+func striping(cfg *Config, s *Share) demux.Striping {
+	return demux.Striping{
+		Backends: dataBackends(cfg, s), Share: s.dataShare(), Size: uint64(s.StripeSize), Count: s.StripeCount, MountPoint: s.MountPoint,
+	}
+}
+
+// dataBackends are a share's `ost backends`, those that there are.
+func dataBackends(cfg *Config, s *Share) []demux.DataBackend {
+	var out []demux.DataBackend
+	for i, name := range s.OSTBackends {
+		b := cfg.backend(name)
+		if b == nil {
+			continue
+		}
+		index := i
+		if b.OSTIndex != "" {
+			index, _ = strconv.Atoi(b.OSTIndex) // checkOSTIndex has seen it
+		}
+		out = append(out, demux.DataBackend{Name: b.Name, Index: uint32(index), User: b.DataUser})
+	}
+	return out
 }
 
 // demuxRoutes are a share's routes in demux' spelling of paths.
