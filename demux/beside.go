@@ -19,30 +19,61 @@ type beside struct {
 	fid backend.FileID
 }
 
-// withSourceBeside ends an IOCTL on target that names source, which lies elsewhere: it opens source
-// there, lets name put it into q, sends q and closes it again. Blocks.
-func (d *Demux) withSourceBeside(ctx context.Context, r *session.Request, target, source *open, q *smb2.IoctlRequest, name func(*beside) error) {
+// serverCopy is an IOCTL on target that names source.
+type serverCopy struct {
+	source, target *open
+	q              *smb2.IoctlRequest
+	near           func(from *handle) bool // puts the source's own handle into q; false: it cannot be named
+	name           func(ctx context.Context, b *beside) error
+}
+
+// copyOnServer ends a server-side copy. A source that lies elsewhere than target is opened there for the time of the copy.
+// Where the backend is lost it is done again: the bytes are the same, unless source and target are one file. Blocks.
+func (d *Demux) copyOnServer(ctx context.Context, r *session.Request, c *serverCopy) {
 	p := opOf(r)
-	to := target.held()
-	p.open, p.at, p.limit = target, to.at, ioctlPayload(q)
-	b, err := d.openBeside(ctx, target, to, source)
-	if err != nil {
-		p.lost(err)
-		return
+	p.open, p.limit = c.target, ioctlPayload(c.q)
+	for losses := 0; ; {
+		to := c.target.held()
+		p.at = to.at
+		h, reply, err := c.at(ctx, r, d, to)
+		if !c.target.lostOn(to, &h, err) {
+			telling(passFsctl, func() { c.target.changedData(dataChange) })(p, &h, reply, err)
+			if reply != nil {
+				reply.Release()
+			}
+			return
+		}
+		if reply != nil {
+			reply.Release()
+		}
+		if err == nil || sent(err) {
+			losses++
+		}
+		if losses > 1 || losses > 0 && c.source.file == c.target.file {
+			p.lost(ntstatus.UnexpectedNetworkError)
+			return
+		}
+		if _, err := c.target.elsewhere(ctx, to); err != nil {
+			p.lost(err)
+			return
+		}
 	}
-	defer b.close()
-	if err := name(b); err != nil {
-		p.lost(err)
-		return
+}
+
+// at tries the copy where target is held.
+func (c *serverCopy) at(ctx context.Context, r *session.Request, d *Demux, to *handle) (h smb2.Header, reply *transport.Frame, err error) {
+	if from := c.source.held(); !from.at.besides(to.at) || !c.near(from) {
+		b, err := d.openBeside(ctx, c.target, to, c.source)
+		if err != nil {
+			return h, nil, err
+		}
+		defer b.close()
+		if err := c.name(ctx, b); err != nil {
+			return h, nil, err
+		}
 	}
-	q.FileID = to.fid.Wire()
-	h, reply, err := to.at.Do(ctx, smb2.CommandIoctl, q, smb2.CreditCharge(int(p.limit)))
-	if err != nil && reply == nil {
-		p.lost(err)
-		return
-	}
-	defer reply.Release()
-	telling(passFsctl, func() { target.changedData(dataChange) })(p, &h, reply, nil)
+	c.q.FileID = to.fid.Wire()
+	return ask(ctx, r, to.at, newRequest(smb2.CommandIoctl, c.q, 64+len(c.q.Input)), smb2.CreditCharge(int(ioctlPayload(c.q))))
 }
 
 // openBeside opens source for reading where target is held, as the same user.

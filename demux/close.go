@@ -46,13 +46,12 @@ func closeName(r *session.Request, o *open) {
 		relay(r, o, 0, closed)
 		return
 	}
-	h := o.held()
-	submit(h.at, smb2.CommandSetInfo, setDisposition(h.fid, true), func(h *smb2.Header, _ *transport.Frame, err error) {
+	o.submit(smb2.CommandSetInfo, deletion, func(_ *attachment, h *smb2.Header, _ *transport.Frame, err error) {
 		relay(r, o, 0, closedBy(statusOf(h, err)))
 	})
 }
 
-// closed ends a CLOSE.
+// closed ends a CLOSE. What is open at no backend any more is closed.
 func closed(p *op, h *smb2.Header, reply *transport.Frame, err error) {
 	at, o := p.at, p.open
 	if o.arbitrated {
@@ -60,8 +59,17 @@ func closed(p *op, h *smb2.Header, reply *transport.Frame, err error) {
 		o.touched()
 		d.unlinked(d.tell(&core.Close{Open: o.state}).Delete, statusOf(h, err))
 	}
-	pass(p, h, reply, err)
+	endClose(p, h, reply, err)
 	at.drop()
+}
+
+// endClose is the reply. A handle that is lost and cannot be had again is closed: there is nothing left that could fail.
+func endClose(p *op, h *smb2.Header, reply *transport.Frame, err error) {
+	if err != nil && p.open.arbitrated {
+		p.req.Reply(ntstatus.Success, &smb2.CloseResponse{})
+		return
+	}
+	pass(p, h, reply, err)
 }
 
 // closedBy is closed where the backend has said st to the deletion.
@@ -72,7 +80,7 @@ func closedBy(st ntstatus.Status) finisher {
 	return func(p *op, h *smb2.Header, reply *transport.Frame, err error) {
 		at, d := p.at, p.open.tree.demux
 		d.unlinked(d.tell(&core.Close{Open: p.open.state}).Delete, st)
-		pass(p, h, reply, err)
+		endClose(p, h, reply, err)
 		at.drop()
 	}
 }
@@ -97,28 +105,41 @@ func (o *open) abandon() {
 }
 
 // closeAtBackend closes the backend's handle of an open that the state has forgotten, and with it the
-// file that del says is to go.
+// file that del says is to go. A handle that is lost and has nothing to delete is closed already.
 func (o *open) closeAtBackend(del *core.Deletion) {
 	o.data.close(func() { o.closeNameAtBackend(del) })
 }
 
 // closeNameAtBackend is closeAtBackend when nothing but the handle of the name is left.
 func (o *open) closeNameAtBackend(del *core.Deletion) {
-	held := o.held()
 	last := func(st ntstatus.Status) {
-		submit(held.at, smb2.CommandClose, &smb2.CloseRequest{FileID: held.fid.Wire()}, func(h *smb2.Header, _ *transport.Frame, err error) {
+		o.submit(smb2.CommandClose, closing, func(at *attachment, h *smb2.Header, _ *transport.Frame, err error) {
 			if st == ntstatus.Success {
 				st = statusOf(h, err)
 			}
 			o.tree.demux.unlinked(del, st)
-			held.at.drop()
+			at.drop()
 		})
 	}
-	if !o.deleteOnClose {
+	switch {
+	case !o.deleteOnClose && del == nil && o.dead():
+		o.held().at.drop()
+	case !o.deleteOnClose:
 		last(ntstatus.Success)
-		return
+	default:
+		o.submit(smb2.CommandSetInfo, deletion, func(_ *attachment, h *smb2.Header, _ *transport.Frame, err error) {
+			last(statusOf(h, err))
+		})
 	}
-	submit(held.at, smb2.CommandSetInfo, setDisposition(held.fid, true), func(h *smb2.Header, _ *transport.Frame, err error) {
-		last(statusOf(h, err))
-	})
 }
+
+// dead says whether the open's handle is lost and nobody has it moved: then it stays so, for the open is in no table.
+func (o *open) dead() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.moves.done == nil && !o.held().at.Alive()
+}
+
+// deletion and closing are the last requests about a file.
+func deletion(h *handle) smb2.Body { return setDisposition(h.fid, true) }
+func closing(h *handle) smb2.Body  { return &smb2.CloseRequest{FileID: h.fid.Wire()} }

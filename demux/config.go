@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"time"
 
 	"smbproxy/acl"
 	"smbproxy/demux/backend"
@@ -35,6 +36,8 @@ type Config struct {
 	// State is the state of open files, and Sink what it was given as its sink. Both are needed.
 	State statedb.DB
 	Sink  *Sink
+	// FailoverTimeout is how long a request waits while no backend of its share can be reached; 0: a minute.
+	FailoverTimeout time.Duration
 	// Interfaces are told to clients that ask for more addresses to connect to
 	// (FSCTL_QUERY_NETWORK_INTERFACE_INFO). None: the one that the client has connected to.
 	Interfaces []Interface

@@ -39,6 +39,7 @@ type creation struct {
 	durable  durability
 
 	found look
+	doubt time.Time // when a CREATE was sent that may have made the file and that has no answer; zero: none was
 }
 
 // create serves CREATE ([MS-SMB2] 3.3.5.9).
@@ -75,12 +76,8 @@ func (c *creation) run(ctx context.Context) error {
 		return err
 	}
 	c.planState()
-	if err := c.attach(ctx); err != nil {
-		return err
-	}
-	o, grant, err := c.open(ctx)
+	o, grant, err := c.openSomewhere(ctx)
 	if err != nil {
-		c.at.drop()
 		return err
 	}
 	if o == nil {
@@ -157,7 +154,7 @@ func (c *creation) opened(id core.OpenID, r *core.Result) *open {
 		directory: c.found.directory(), born: time.Now(), state: id, hint: r.Hint, arbitrated: true, granted: c.found.granted, action: c.found.reply.CreateAction,
 		deleteOnClose: c.asked.CreateOptions&smb2.FileDeleteOnClose != 0, file: c.fileKey(), options: c.asked.CreateOptions,
 	}
-	o.names.Store(&handle{at: c.at, fid: c.found.fid})
+	o.names.Store(&handle{at: c.at, fid: c.found.fid, name: c.name})
 	o.data = c.spread(o)
 	o.unseen.Store(c.durable.createGUID() != core.GUID{})
 	return o

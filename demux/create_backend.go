@@ -2,6 +2,7 @@ package demux
 
 import (
 	"context"
+	"time"
 
 	"smbproxy/demux/backend"
 	"smbproxy/internal/ntstatus"
@@ -87,6 +88,13 @@ func (c *creation) look(ctx context.Context) error {
 			st = ntstatus.AccessDenied
 		}
 	}
+	if st == ntstatus.ObjectNameCollision && !c.doubt.IsZero() {
+		q.CreateDisposition = smb2.FileOpen // the one that it collides with may be ours
+		if st, err = c.create(ctx, &q); err == nil && st == ntstatus.Success && !c.ours() {
+			c.discard(true)
+			return ntstatus.ObjectNameCollision
+		}
+	}
 	if c.readOnly != nil && err == nil {
 		if err := c.readOnly(st, st == ntstatus.Success); err != ntstatus.Success {
 			c.discard(st == ntstatus.Success)
@@ -117,9 +125,13 @@ func (c *creation) mayDelete() bool {
 
 // create sends a CREATE and takes its reply in.
 func (c *creation) create(ctx context.Context, q *smb2.CreateRequest) (ntstatus.Status, error) {
+	began := time.Now()
 	h, reply, err := ask(ctx, c.r, c.at, newRequest(smb2.CommandCreate, q, 256), 1)
 	if err != nil {
 		c.r.SetFault(session.FaultBackend)
+		if sent(err) && c.doubt.IsZero() {
+			c.doubt = began
+		}
 		return 0, err
 	}
 	defer reply.Release()
@@ -149,6 +161,9 @@ func (c *creation) learn(ctx context.Context) error {
 	var err error
 	if f.volume, err = c.fileSystem(ctx, f.disk.VolumeID); err != nil {
 		return err
+	}
+	if f.reply.CreateAction == smb2.FileOpened && c.makes() && c.ours() {
+		f.reply.CreateAction = smb2.FileCreated
 	}
 	f.created = f.reply.CreateAction == smb2.FileCreated
 	f.destroys = destructive(c.asked.CreateDisposition) && !f.created && c.asked.CreateOptions&smb2.FileDirectoryFile == 0

@@ -24,6 +24,7 @@ type Demux struct {
 	sink   *Sink
 	pipes  *rpc.Server // those that speak for the cluster
 
+	background  *background
 	detached    detached
 	volumes     fileSystems
 	dataFiles   dataFiles
@@ -39,7 +40,7 @@ func New(cfg Config) (*Demux, error) {
 	if cfg.State == nil || cfg.Sink == nil {
 		return nil, errors.New("demux needs the state of open files and its sink")
 	}
-	d := &Demux{log: cfg.Log, state: cfg.State, sink: cfg.Sink, sessions: map[uint64]*clientSession{}}
+	d := &Demux{log: cfg.Log, state: cfg.State, sink: cfg.Sink, sessions: map[uint64]*clientSession{}, background: newBackground()}
 	d.sink.demux = d
 	d.pipes = rpc.NewServer(cluster{d})
 	if d.log == nil {

@@ -19,21 +19,19 @@ func duplicateExtents(d *Demux, r *session.Request, target *open, m *smb2.IoctlR
 	}
 	target.written()
 	source := target.tree.session.find(smb2.RawFileID(m.Input, 0))
-	switch {
-	case source == nil:
+	if source == nil {
 		clear(m.Input[:16])
-	case source.held().at.besides(target.held().at):
-		source.held().putID(m.Input, 0)
-	default:
-		q := *m
-		q.Input = append([]byte(nil), m.Input...)
-		r.Go(func(ctx context.Context) {
-			d.withSourceBeside(ctx, r, target, source, &q, func(b *beside) error {
-				smb2.SetRawFileID(q.Input, 0, b.fid.Wire())
-				return nil
-			})
-		})
+		relay(r, target, ioctlPayload(m), passFsctl)
 		return
 	}
-	relay(r, target, ioctlPayload(m), telling(passFsctl, func() { target.changedData(dataChange) }))
+	q := *m
+	q.Input = append([]byte(nil), m.Input...)
+	c := &serverCopy{source: source, target: target, q: &q, near: func(from *handle) bool {
+		from.putID(q.Input, 0)
+		return true
+	}, name: func(_ context.Context, b *beside) error {
+		smb2.SetRawFileID(q.Input, 0, b.fid.Wire())
+		return nil
+	}}
+	r.Go(func(ctx context.Context) { d.copyOnServer(ctx, r, c) })
 }

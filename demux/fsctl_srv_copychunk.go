@@ -29,7 +29,7 @@ func copychunk(d *Demux, r *session.Request, target *open, m *smb2.IoctlRequest)
 		relay(r, target, ioctlPayload(m), passFsctl)
 		return
 	}
-	source, key := target.tree.session.findResumeKey(m.Input)
+	source, key, keyOf := target.tree.session.findResumeKey(m.Input)
 	if source == nil {
 		refuseCopychunk(r, m)
 		return
@@ -39,20 +39,17 @@ func copychunk(d *Demux, r *session.Request, target *open, m *smb2.IoctlRequest)
 		return
 	}
 	target.written()
-	if source.held().at.besides(target.held().at) {
-		copy(m.Input, key[:])
-		relay(r, target, ioctlPayload(m), telling(passFsctl, func() { target.changedData(dataChange) }))
-		return
-	}
 	q := *m
 	q.Input = append([]byte(nil), m.Input...)
-	r.Go(func(ctx context.Context) {
-		d.withSourceBeside(ctx, r, target, source, &q, func(b *beside) error {
-			key, err := b.resumeKey(ctx)
-			copy(q.Input, key)
-			return err
-		})
-	})
+	c := &serverCopy{source: source, target: target, q: &q, near: func(from *handle) bool {
+		copy(q.Input, key[:])
+		return from == keyOf
+	}, name: func(ctx context.Context, b *beside) error {
+		key, err := b.resumeKey(ctx)
+		copy(q.Input, key)
+		return err
+	}}
+	r.Go(func(ctx context.Context) { d.copyOnServer(ctx, r, c) })
 }
 
 // checkCopychunk says whether a byte-range lock stands against a copy. Input that does not decode, or asks for too

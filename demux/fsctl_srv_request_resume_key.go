@@ -17,6 +17,7 @@ const resumeKeySize = 24
 // The backend's is what smbd gave for its handle.
 type resumeKey struct {
 	client, backend [resumeKeySize]byte
+	held            *handle // that the backend's is of
 }
 
 // requestResumeKey serves FSCTL_SRV_REQUEST_RESUME_KEY ([MS-SMB2] 3.3.5.15.5).
@@ -31,7 +32,7 @@ func mapResumeKey(p *op, h *smb2.Header, reply *transport.Frame, err error) {
 		return
 	}
 	if len(m.Output) >= resumeKeySize {
-		key := p.open.resumeKeyFor([resumeKeySize]byte(m.Output))
+		key := p.open.resumeKeyFor([resumeKeySize]byte(m.Output), p.held)
 		copy(m.Output, key[:])
 	}
 	p.answerFsctl(h, reply)
@@ -39,7 +40,7 @@ func mapResumeKey(p *op, h *smb2.Header, reply *transport.Frame, err error) {
 
 // resumeKeyFor keeps the backend's key and returns the client's, which stays the same for the
 // life of the open.
-func (o *open) resumeKeyFor(backend [resumeKeySize]byte) [resumeKeySize]byte {
+func (o *open) resumeKeyFor(backend [resumeKeySize]byte, held *handle) [resumeKeySize]byte {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.resumeKey == nil {
@@ -49,21 +50,21 @@ func (o *open) resumeKeyFor(backend [resumeKeySize]byte) [resumeKeySize]byte {
 		rand.Read(k.client[16:])
 		o.resumeKey = k
 	}
-	o.resumeKey.backend = backend
+	o.resumeKey.backend, o.resumeKey.held = backend, held
 	return o.resumeKey.client
 }
 
-// findResumeKey is the open that a client's key names and the backend's key for it, if the
-// session has such an open and has asked for its key.
-func (cs *clientSession) findResumeKey(key []byte) (o *open, backend [resumeKeySize]byte) {
+// findResumeKey is the open that a client's key names and the backend's key for it with the handle that
+// it is good for, if the session has such an open and has asked for its key.
+func (cs *clientSession) findResumeKey(key []byte) (o *open, backend [resumeKeySize]byte, held *handle) {
 	o = cs.find(smb2.FileID{Persistent: binary.LittleEndian.Uint64(key), Volatile: binary.LittleEndian.Uint64(key[8:])})
 	if o == nil {
-		return nil, backend
+		return nil, backend, nil
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.resumeKey == nil || o.resumeKey.client != [resumeKeySize]byte(key) {
-		return nil, backend
+		return nil, backend, nil
 	}
-	return o, o.resumeKey.backend
+	return o, o.resumeKey.backend, o.resumeKey.held
 }

@@ -8,8 +8,9 @@ import (
 // handle is where an open is held at a backend. It never changes: an open that moves to another lane
 // or backend gets another one, so that whoever has loaded it has a pair that belongs together.
 type handle struct {
-	at  *attachment // through which it was opened; one reference is the handle's
-	fid backend.FileID
+	at   *attachment // through which it was opened; one reference is the handle's
+	fid  backend.FileID
+	name string // under which the backend knows it
 }
 
 // putID writes the backend's id into a request on its way there.

@@ -43,8 +43,11 @@ type open struct {
 	action        smb2.CreateAction
 	unseen        atomic.Bool // its CREATE may still be replayed: the client has not used it yet
 
-	mu        sync.Mutex    // guards what follows
-	name      string        // normalised; a rename through this open changes it
+	mu        sync.Mutex // guards what follows
+	name      string     // normalised; a rename through this open changes it
+	renaming  string     // the name that a rename under way gives it; empty: none is
+	moves     moves
+	listing   *listing      // of a directory
 	resumeKey *resumeKey    // asked for by FSCTL_SRV_REQUEST_RESUME_KEY; nil: not yet
 	watch     *backendWatch // of a watched directory; nil: the backend has not been asked
 }

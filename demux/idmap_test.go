@@ -121,35 +121,35 @@ func TestResumeKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	backendKey := [resumeKeySize]byte{1, 2, 3}
-	key := o.resumeKeyFor(backendKey)
+	key := o.resumeKeyFor(backendKey, nil)
 	if key == backendKey {
 		t.Error("the client sees the backend's key")
 	}
-	if got, bk := a.findResumeKey(key[:]); got != o || bk != backendKey {
+	if got, bk, _ := a.findResumeKey(key[:]); got != o || bk != backendKey {
 		t.Errorf("key of the open finds %p %x, want %p %x", got, bk, o, backendKey)
 	}
-	if again := o.resumeKeyFor([resumeKeySize]byte{9}); again != key {
+	if again := o.resumeKeyFor([resumeKeySize]byte{9}, nil); again != key {
 		t.Error("the client's key changed while the file was open")
 	}
-	if _, bk := a.findResumeKey(key[:]); bk != ([resumeKeySize]byte{9}) {
+	if _, bk, _ := a.findResumeKey(key[:]); bk != ([resumeKeySize]byte{9}) {
 		t.Error("the backend's newer key was not kept")
 	}
-	if got, bk := b.findResumeKey(key[:]); got != nil || bk != ([resumeKeySize]byte{}) {
+	if got, bk, _ := b.findResumeKey(key[:]); got != nil || bk != ([resumeKeySize]byte{}) {
 		t.Error("another session can use the key")
 	}
 	forged := key
 	forged[20]++
-	if got, _ := a.findResumeKey(forged[:]); got != nil {
+	if got, _, _ := a.findResumeKey(forged[:]); got != nil {
 		t.Error("a forged key is taken")
 	}
 	unasked := [resumeKeySize]byte{}
 	copy(unasked[:], key[:])
 	unasked[0], unasked[8] = byte(other.id.Persistent), byte(other.id.Volatile)
-	if got, _ := a.findResumeKey(unasked[:]); got != nil {
+	if got, _, _ := a.findResumeKey(unasked[:]); got != nil {
 		t.Error("an open whose key was never asked for can be named")
 	}
 	a.remove(o)
-	if got, _ := a.findResumeKey(key[:]); got != nil {
+	if got, _, _ := a.findResumeKey(key[:]); got != nil {
 		t.Error("the key outlives its open")
 	}
 }

@@ -16,9 +16,18 @@ type op struct {
 	call   backend.Call
 	req    *session.Request
 	at     *attachment
-	open   *open  // nil: none
-	limit  uint32 // bytes of payload that the reply may carry
+	open   *open   // nil: none
+	held   *handle // of open, through which it was sent last
+	limit  uint32  // bytes of payload that the reply may carry
 	finish finisher
+	charge uint16 // in credits
+
+	// The message as it was sent, for the case that its backend is lost (replay.go): a copy, or where it is large the
+	// frame. Neither: it cannot be sent again.
+	small  []byte
+	large  *transport.Frame
+	losses int // how often a backend was lost with it
+
 	create *creation   // of CREATE of a pipe
 	data   *dataHandle // that it goes through, counted in; nil: the handle of the name
 
@@ -47,7 +56,8 @@ func pooledOp(r *session.Request) *op {
 // opOf takes the request's op, as new but for its open's count of requests.
 func opOf(r *session.Request) *op {
 	p := pooledOp(r)
-	p.req, p.at, p.open, p.limit, p.finish, p.create, p.data = r, nil, nil, 0, nil, nil, nil
+	p.req, p.at, p.open, p.held, p.limit, p.finish, p.create, p.data = r, nil, nil, nil, 0, nil, nil, nil
+	p.small, p.large, p.losses = p.small[:0], nil, 0
 	return p
 }
 
@@ -75,7 +85,7 @@ func relayWaiting(r *session.Request, o *open, payload uint32, finish finisher) 
 // detaches it.
 func prepareRelay(r *session.Request, o *open, h *handle, payload uint32, finish finisher) *op {
 	p := opOf(r)
-	p.open, p.at = o, h.at
+	p.open, p.at, p.held = o, h.at, h
 	f := r.Frame()
 	msg := f.Bytes()
 	scrub(msg)
@@ -94,8 +104,9 @@ func (p *op) send(f *transport.Frame, payload uint32, finish finisher) {
 
 // prepare fills in the call.
 func (p *op) prepare(f *transport.Frame, payload uint32, finish finisher) {
-	p.limit, p.finish = payload, finish
-	p.call = backend.Call{Frame: f, CreditCharge: smb2.CreditCharge(int(payload)), Done: p}
+	p.limit, p.finish, p.charge = payload, finish, smb2.CreditCharge(int(payload))
+	p.save(f)
+	p.call = backend.Call{Frame: f, CreditCharge: p.charge, Done: p}
 }
 
 // scrub takes out of a client's header what is between it and us: flags (there are no DFS paths
@@ -118,11 +129,40 @@ func newRequest(cmd smb2.Command, body smb2.Body, size int) *transport.Frame {
 // Pending tells the client that the backend takes its time (backend.Completion).
 func (p *op) Pending(*backend.Call) { p.req.Pending(p.cancelFunc) }
 
-// cancel passes CANCEL on. The backend then ends the request.
-func (p *op) cancel() { p.at.Cancel(&p.call) }
+// cancel passes CANCEL on, and the backend then ends the request; one that waits for a backend is ended here.
+func (p *op) cancel() {
+	o := p.open
+	if o == nil {
+		p.at.Cancel(&p.call)
+		return
+	}
+	if o.unpark(p) {
+		p.end(nil, nil, ntstatus.Cancelled)
+		return
+	}
+	o.mu.Lock()
+	at := p.at
+	o.mu.Unlock()
+	at.Cancel(&p.call)
+}
 
-// Complete ends the request (backend.Completion).
+// Complete ends the request, or parks it until its open has moved (backend.Completion).
 func (p *op) Complete(_ *backend.Call, h *smb2.Header, reply *transport.Frame, err error) {
+	if p.open.lostOn(p.held, h, err) {
+		if err = p.retry(err); err == nil {
+			return
+		}
+		h, reply = nil, nil
+	}
+	p.end(h, reply, err)
+}
+
+// end ends the request.
+func (p *op) end(h *smb2.Header, reply *transport.Frame, err error) {
+	if large := p.large; large != nil {
+		p.large = nil
+		defer large.Release()
+	}
 	p.finish(p, h, reply, err)
 }
 

@@ -102,8 +102,7 @@ func (o *open) inSession(t *tree) *open {
 	n := &open{
 		id: o.id, state: o.state, tree: t, directory: o.directory, access: o.access, born: time.Now(),
 		arbitrated: true, hint: o.hint, granted: o.granted, deleteOnClose: o.deleteOnClose, action: o.action,
-		file: o.file, options: o.options,
-		name: o.name, resumeKey: o.resumeKey,
+		name: o.name, resumeKey: o.resumeKey, file: o.file, options: o.options, listing: o.listing,
 	}
 	n.names.Store(o.held())
 	n.data = o.data.again(n)
@@ -180,7 +179,7 @@ func (c *creation) reopen(ctx context.Context, o *open, grant *core.Result) erro
 		return errors.Join(err, ntstatus.ObjectNameNotFound)
 	}
 	old := o.held()
-	o.names.Store(&handle{at: c.at, fid: fid})
+	o.names.Store(&handle{at: c.at, fid: fid, name: o.Name()})
 	c.at, o.resumeKey = old.at, nil
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"smbproxy/demux/backend"
+	"smbproxy/internal/ntstatus"
 	"smbproxy/internal/smb2"
 	"smbproxy/internal/transport"
 	"smbproxy/session"
@@ -30,6 +31,63 @@ func (c *remote) Pending(*backend.Call) {}
 func (c *remote) Complete(_ *backend.Call, h *smb2.Header, reply *transport.Frame, err error) {
 	c.then(h, reply, err)
 }
+
+// own is a request of our own about an open that moves with it when its lane is lost.
+type own struct {
+	call   backend.Call
+	open   *open
+	held   *handle // through which it was sent last
+	cmd    smb2.Command
+	body   func(h *handle) smb2.Body
+	then   func(at *attachment, h *smb2.Header, reply *transport.Frame, err error)
+	losses int
+}
+
+// submit sends a request of our own about the open; then runs on the lane's reader and must not block. It is told the
+// attachment that answered. reply is borrowed. Twice must be as good as once.
+func (o *open) submit(cmd smb2.Command, body func(h *handle) smb2.Body, then func(at *attachment, h *smb2.Header, reply *transport.Frame, err error)) {
+	c := &own{open: o, cmd: cmd, body: body, then: then}
+	c.send(o.held())
+}
+
+// send sends it through h.
+func (c *own) send(h *handle) {
+	c.held = h
+	c.call = backend.Call{Frame: newRequest(c.cmd, c.body(h), 64), CreditCharge: 1, Done: c}
+	h.at.Submit(&c.call)
+}
+
+// Pending is nothing to wait for (backend.Completion).
+func (c *own) Pending(*backend.Call) {}
+
+// Complete hands the reply on, or parks the request until the open has moved (backend.Completion).
+func (c *own) Complete(_ *backend.Call, h *smb2.Header, reply *transport.Frame, err error) {
+	if c.open.lostOn(c.held, h, err) {
+		if err == nil {
+			err = ntstatus.UnexpectedNetworkError
+		} else if sent(err) {
+			c.losses++
+		}
+		if c.losses < 2 {
+			_, why := c.open.park(c, c.held)
+			if why == nil {
+				return
+			}
+			err = why
+		}
+		h, reply = nil, nil
+	}
+	c.then(c.held.at, h, reply, err)
+}
+
+// again sends it through h (parkable).
+func (c *own) again(_ context.Context, h *handle) { c.send(h) }
+
+// fail ends it (parkable).
+func (c *own) fail(err error) { c.then(c.held.at, nil, nil, err) }
+
+// wait is nothing to a request that no client waits for (parkable).
+func (c *own) wait() {}
 
 // exchange is a request to a backend that a client's request waits for on a goroutine: the backend's
 // interim reply and the client's CANCEL are passed on.

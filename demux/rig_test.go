@@ -84,6 +84,7 @@ func newRig(t testing.TB, opt rigOptions) *rig {
 	if r.demux, err = New(r.config); err != nil {
 		t.Fatal(err)
 	}
+	run(t, r.demux.Run)
 	r.serve(t, opt, log)
 	return r
 }

@@ -5,6 +5,7 @@ import (
 
 	"smbproxy/internal/ntstatus"
 	"smbproxy/internal/smb2"
+	"smbproxy/internal/transport"
 	"smbproxy/session"
 	"smbproxy/statedb/core"
 )
@@ -25,8 +26,9 @@ func setDeletePending(r *session.Request, o *open, m *smb2.SetInfoRequest) {
 			r.Fail(res.Status)
 			return
 		}
-		held := o.held()
-		h, reply, err := ask(ctx, r, held.at, newRequest(smb2.CommandSetInfo, setDisposition(held.fid, info.DeletePending), 64), 1)
+		h, reply, err := o.ask(ctx, r, func(h *handle) *transport.Frame {
+			return newRequest(smb2.CommandSetInfo, setDisposition(h.fid, info.DeletePending), 64)
+		}, 1, nil)
 		if err := decodeDone(h, reply, err, &smb2.SetInfoResponse{}); err != nil {
 			if info.DeletePending {
 				d.tell(&core.SetDisposition{Req: d.state.NewRequestID(), Open: o.state})

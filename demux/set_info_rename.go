@@ -6,6 +6,7 @@ import (
 
 	"smbproxy/internal/ntstatus"
 	"smbproxy/internal/smb2"
+	"smbproxy/internal/transport"
 	"smbproxy/session"
 	"smbproxy/statedb/core"
 )
@@ -63,13 +64,17 @@ func (o *open) rename(ctx context.Context, r *session.Request, m *smb2.SetInfoRe
 		r.Fail(res.Status)
 		return
 	}
-	held := o.held()
-	m.FileID = held.fid.Wire()
-	h, reply, err := ask(ctx, r, held.at, newRequest(smb2.CommandSetInfo, m, 32+len(m.Buffer)), smb2.CreditCharge(len(m.Buffer)))
-	err = decodeDone(h, reply, err, &smb2.SetInfoResponse{})
+	o.setRenaming(name)
+	h, reply, err := o.ask(ctx, r, setting(m), smb2.CreditCharge(len(m.Buffer)), func(_ context.Context, h *handle) (bool, error) {
+		return h.name == name && !strings.EqualFold(h.name, o.Name()), nil
+	})
+	if err == nil && reply != nil {
+		err = decodeDone(h, reply, err, &smb2.SetInfoResponse{})
+	}
 	if err == nil {
 		o.setName(name)
 	}
+	o.setRenaming("")
 	d.tell(&core.Renamed{
 		Req: q.Req, Open: o.state, From: res.From, To: q.To, OK: err == nil, Directory: o.directory,
 		FromDisplay: from, ToDisplay: path, Stream: q.Stream, Spelt: speltStream(stream),
@@ -87,10 +92,26 @@ func (o *open) isStream() bool {
 	return stream != "" && !strings.EqualFold(stream, "::$DATA")
 }
 
+// setting makes a SET_INFO for whichever handle.
+func setting(m *smb2.SetInfoRequest) func(h *handle) *transport.Frame {
+	return func(h *handle) *transport.Frame {
+		q := *m
+		q.FileID = h.fid.Wire()
+		return newRequest(smb2.CommandSetInfo, &q, 32+len(q.Buffer))
+	}
+}
+
+// setRenaming notes the name that a rename under way gives the file.
+func (o *open) setRenaming(name string) {
+	o.mu.Lock()
+	o.renaming = name
+	o.mu.Unlock()
+}
+
 // sendSetInfo sends a SET_INFO that was rewritten.
 func sendSetInfo(r *session.Request, o *open, m *smb2.SetInfoRequest, finish finisher) {
 	p, held := opOf(r), o.held()
-	p.open, p.at = o, held.at
+	p.open, p.at, p.held = o, held.at, held
 	m.FileID = held.fid.Wire()
 	p.send(newRequest(smb2.CommandSetInfo, m, 32+len(m.Buffer)), uint32(len(m.Buffer)), finish)
 }

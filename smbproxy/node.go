@@ -241,6 +241,7 @@ func (n *node) run(life, stop context.Context, endLife context.CancelFunc, ready
 		group.Go(func() error { return n.serveListener(ctx, ln) })
 	}}
 	group.Go(func() error { return n.state.Run(life) })
+	group.Go(func() error { return n.demux.Run(life) })
 	if err := n.listen(life, background, group, &cfg.Global); err != nil {
 		endLife()
 		return errors.Join(err, group.Wait())

@@ -126,6 +126,7 @@ func newStack(t testing.TB, edit func(*session.Config)) *stack {
 		Backends: map[string]*backend.Pool{"store": pool}, PipeBackend: "store", Log: log,
 	})
 	must(t, err)
+	run(t, d.Run)
 
 	passdb := filepath.Join(dir, "smbpasswd")
 	var lines strings.Builder

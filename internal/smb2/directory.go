@@ -65,6 +65,36 @@ func WalkDirectory(class InfoClass, b []byte, fn func(e *DirectoryEntry) error) 
 	})
 }
 
+// RawDirectory calls fn with the bytes of each entry of a listing, and with those of its name (UTF-16), until it
+// returns false. It does not allocate.
+func RawDirectory(class InfoClass, b []byte, fn func(entry, name []byte) bool) error {
+	l, ok := directoryLayouts[class]
+	if !ok {
+		return &DecodeError{Command: CommandQueryDirectory, Field: "FileInformationClass", Reason: reasonValue}
+	}
+	for more := len(b) > 0; more; {
+		if len(b) < l.name {
+			return &DecodeError{Command: CommandQueryDirectory, Field: "DirectoryEntry", Reason: reasonShort}
+		}
+		next, entry := le.Uint32(b), b
+		if more = next != 0; more {
+			if uint64(next) < uint64(l.name) || uint64(next) > uint64(len(b)) {
+				return &DecodeError{Command: CommandQueryDirectory, Field: "NextEntryOffset", Reason: reasonBounds}
+			}
+			entry = b[:next:next]
+		}
+		n := le.Uint32(b[l.nameLength:])
+		if uint64(l.name)+uint64(n) > uint64(len(entry)) {
+			return &DecodeError{Command: CommandQueryDirectory, Field: "FileNameLength", Reason: reasonBounds}
+		}
+		if !fn(entry, entry[l.name:l.name+int(n)]) {
+			return nil
+		}
+		b = b[len(entry):]
+	}
+	return nil
+}
+
 // DecodeDirectory reads a whole listing.
 func DecodeDirectory(class InfoClass, b []byte) (list []DirectoryEntry, err error) {
 	err = WalkDirectory(class, b, func(e *DirectoryEntry) error {

@@ -1,0 +1,102 @@
+package demux
+
+import (
+	"context"
+	"time"
+
+	"smbproxy/internal/smb2"
+	"smbproxy/session"
+	"smbproxy/statedb/core"
+)
+
+// openSomewhere does steps 2 to 4 at the home of the name, and once more elsewhere where that is lost meanwhile: up to
+// the reply nobody has seen anything of it, and what it has made is known by its age (ours). Lost twice, a CREATE is not
+// sent to a third backend (DESIGN 5).
+func (c *creation) openSomewhere(ctx context.Context) (*open, core.Result, error) {
+	path := c.name
+	for losses := 0; ; {
+		at, err := c.reach(ctx, path)
+		if err != nil {
+			c.r.SetFault(session.FaultBackend)
+			return nil, core.Result{}, c.unattached(err)
+		}
+		c.at = at
+		if err := c.fenceOthers(ctx); err != nil {
+			at.drop()
+			return nil, core.Result{}, err
+		}
+		o, grant, err := c.open(ctx)
+		if err == nil {
+			return o, grant, nil
+		}
+		lost := unreachable(err) && !at.Alive()
+		at.drop()
+		if lost && sent(err) {
+			losses++
+		}
+		if !lost || losses > 1 || ctx.Err() != nil {
+			return nil, core.Result{}, err
+		}
+	}
+}
+
+// reach attaches to the home of a path, and waits for one where none can be reached.
+func (c *creation) reach(ctx context.Context, path string) (*attachment, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, c.d.failoverTimeout(), errNobody)
+	defer cancel()
+	began := time.Now()
+	for pause := retryMin; ; pause = min(2*pause, retryMax) {
+		at, err := c.t.reach(ctx, c.r, path)
+		if err == nil || !unreachable(err) {
+			return at, err
+		}
+		if time.Since(began) > tellAfter {
+			c.r.Pending(cancel)
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// fenceOthers waits, where the CREATE is for changes, until no backend that was lost can change anything below the same
+// share's tree any more.
+func (c *creation) fenceOthers(ctx context.Context) error {
+	const writes = writeAccess | smb2.Delete | smb2.GenericWrite | smb2.GenericAll | smb2.MaximumAllowed
+	if c.asked.DesiredAccess&writes == 0 && !c.makes() {
+		return nil
+	}
+	pools := c.d.routes.Load().cfg.Backends
+	for _, name := range c.t.share.serving(c.name) {
+		p := pools[name]
+		if p == nil || p == c.at.pool || len(p.Lost()) == 0 {
+			continue
+		}
+		ctx, cancel := context.WithTimeoutCause(ctx, c.d.failoverTimeout(), errNobody)
+		tell := time.AfterFunc(tellAfter, func() { c.r.Pending(cancel) })
+		err := p.Fence(ctx)
+		tell.Stop()
+		cancel()
+		if err != nil {
+			return connectError(context.Cause(ctx))
+		}
+	}
+	return nil
+}
+
+// makes says whether the client's disposition makes a file that is not there.
+func (c *creation) makes() bool {
+	return c.asked.CreateDisposition != smb2.FileOpen && c.asked.CreateDisposition != smb2.FileOverwrite
+}
+
+// clocksApart is how far a backend's clock may be behind ours.
+const clocksApart = 2 * time.Second
+
+// ours says whether the file that was found has been made by an attempt of this very CREATE whose answer was lost: it is
+// empty and not older. Nobody else makes it through us meanwhile, for the name's turn is ours.
+func (c *creation) ours() bool {
+	f := &c.found.reply
+	return !c.doubt.IsZero() && f.EndofFile == 0 && f.CreationTime.Time().After(c.doubt.Add(-clocksApart))
+}
