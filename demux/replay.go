@@ -178,7 +178,9 @@ func (p *op) again(ctx context.Context, h *handle) {
 		}
 	}
 	rule := repeat
-	if p.losses > 0 {
+	if smb2.RawCommand(msg) == smb2.CommandQueryDirectory {
+		rule = lookFirst // the new handle is not where the old one was, whether or not this one was sent
+	} else if p.losses > 0 {
 		rule = never
 		if row := replays[smb2.RawCommand(msg)]; row != nil {
 			rule = row(msg)
