@@ -334,13 +334,7 @@ func dialTCP(t testing.TB, addr string) net.Conn {
 // eventually waits until a condition holds that another process or goroutine brings about.
 func eventually(t testing.TB, what string, condition func() error) {
 	t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.Now().Add(20 * time.Second)
-	for err := condition(); err != nil; err = condition() {
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: still %v", what, err)
-		}
-		<-tick.C
+	if err := lab.WaitFor(20*time.Second, condition); err != nil {
+		t.Fatalf("%s: %v", what, err)
 	}
 }

@@ -81,16 +81,21 @@ func show[T any](cmd *cobra.Command, f *adminFlags, configFile, path string, wri
 		return err
 	}
 	if f.json {
-		var out bytes.Buffer
-		if err := json.Indent(&out, body, "", "  "); err != nil {
-			return err
-		}
-		_, err = out.WriteTo(cmd.OutOrStdout())
-		return err
+		return indented(cmd.OutOrStdout(), body)
 	}
 	var v T
 	if err := json.Unmarshal(body, &v); err != nil {
 		return fmt.Errorf("the answer of smbproxy is not understood: %w", err)
 	}
 	return write(cmd.OutOrStdout(), v)
+}
+
+// indented prints JSON for people too.
+func indented(w io.Writer, body []byte) error {
+	var out bytes.Buffer
+	if err := json.Indent(&out, body, "", "  "); err != nil {
+		return err
+	}
+	_, err := out.WriteTo(w)
+	return err
 }

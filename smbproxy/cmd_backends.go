@@ -17,7 +17,7 @@ import (
 
 // lookBackends is `smbproxy backends`.
 var lookBackends = look[[]backendRow]{
-	name: "backends", short: "List the backends and their lanes", print: printBackends,
+	name: "backends", short: "List the backends and their lanes", text: printBackends,
 	long: `Lists the backends with their state, and the lanes to each: connections, and so
 smbd processes.
 

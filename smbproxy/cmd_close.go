@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -43,12 +42,7 @@ If nothing has that name or id, nothing is done and the exit status is 1.`,
 				return errors.New(reply.Fault)
 			}
 			if f.json {
-				var out bytes.Buffer
-				if err := json.Indent(&out, body, "", "  "); err != nil {
-					return err
-				}
-				_, err = out.WriteTo(cmd.OutOrStdout())
-				return err
+				return indented(cmd.OutOrStdout(), body)
 			}
 			for _, s := range reply.Sessions {
 				fmt.Fprintf(cmd.OutOrStdout(), "closed session %s\n", columns(fmt.Sprintf("%s of %s at %s", s.ID, s.User, s.Client)))

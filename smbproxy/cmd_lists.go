@@ -9,7 +9,7 @@ import (
 // lookSessions is `smbproxy sessions`.
 var lookSessions = look[[]sessionRow]{
 	name: "sessions", short: "List the clients' sessions",
-	print: table("Session\tUsername\tMachine\tProtocol Version\tEncryption\tSigning\tConnected at\tServices", func(r sessionRow) string {
+	text: table("Session\tUsername\tMachine\tProtocol Version\tEncryption\tSigning\tConnected at\tServices", func(r sessionRow) string {
 		user := r.User
 		if r.Domain != "" {
 			user = r.Domain + `\` + user
@@ -24,7 +24,7 @@ var lookOpens = look[[]openRow]{
 	long: `Lists the files, directories and pipes that clients have open, in the words of
 "smbstatus -L". An open without a machine is a durable handle whose client is
 away.`,
-	print: table("Open\tUsername\tMachine\tDenyMode\tAccess\tR/W\tOplock\tShare\tName\tTime", func(r openRow) string {
+	text: table("Open\tUsername\tMachine\tDenyMode\tAccess\tR/W\tOplock\tShare\tName\tTime", func(r openRow) string {
 		return columns(r.ID, r.User, cmp.Or(r.Client, "-"), r.DenyMode, r.Granted, r.ReadWrite, r.Oplock, r.Share, r.Name, opened(r.Opened))
 	}),
 }
@@ -43,7 +43,7 @@ var lookLocks = look[[]lockRow]{
 	long: `Lists the byte-range locks that clients hold, or wait for ("waits"), in the words
 of "smbstatus -B": R shares the range with other readers, W shares it with
 nobody.`,
-	print: table("Open\tUsername\tMachine\tR/W\tStart\tSize\tShare\tName\tState", func(r lockRow) string {
+	text: table("Open\tUsername\tMachine\tR/W\tStart\tSize\tShare\tName\tState", func(r lockRow) string {
 		state := "held"
 		if r.Waiting {
 			state = "waits"
@@ -58,7 +58,7 @@ var lookLeases = look[[]leaseRow]{
 	long: `Lists the leases that clients hold: R lets them cache what they read, W what they
 write, H the handle itself. "breaks" marks a lease that its client has been asked
 to give back.`,
-	print: table("Lease Key\tUsername\tMachine\tCaching\tEpoch\tOpens\tShare\tName\tState", func(r leaseRow) string {
+	text: table("Lease Key\tUsername\tMachine\tCaching\tEpoch\tOpens\tShare\tName\tState", func(r leaseRow) string {
 		state := "held"
 		if r.Breaking {
 			state = "breaks"
@@ -72,7 +72,7 @@ var lookNotify = look[[]notifyRow]{
 	name: "notify", short: "List the directories that clients watch",
 	long: `Lists the directories that clients have asked to be notified of (CHANGE_NOTIFY),
 with the kinds of change (FILE_NOTIFY_CHANGE_*).`,
-	print: table("Open\tUsername\tMachine\tFilter\tSubdirs\tRequests\tShare\tName", func(r notifyRow) string {
+	text: table("Open\tUsername\tMachine\tFilter\tSubdirs\tRequests\tShare\tName", func(r notifyRow) string {
 		subtree := "no"
 		if r.Subtree {
 			subtree = "yes"

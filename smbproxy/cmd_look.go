@@ -12,10 +12,10 @@ import (
 )
 
 // look is a command that shows what the running smbproxy tells of one thing: the admin socket's answer
-// to GET /NAME, as JSON or through print.
+// to GET /NAME, as JSON or as text.
 type look[T any] struct {
 	name, short, long, example string
-	print                      func(w io.Writer, v T) error
+	text                       func(w io.Writer, v T) error
 }
 
 // command makes the command.
@@ -24,7 +24,7 @@ func (l look[T]) command(configFile *string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: l.name, GroupID: "look", Short: l.short, Long: l.long, Args: exactArgs(),
 		Example: strings.TrimPrefix(l.example+"\n  smbproxy "+l.name+"\n  smbproxy "+l.name+" --json", "\n"),
-		RunE:    func(cmd *cobra.Command, _ []string) error { return show(cmd, &f, *configFile, "/"+l.name, l.print) },
+		RunE:    func(cmd *cobra.Command, _ []string) error { return show(cmd, &f, *configFile, "/"+l.name, l.text) },
 	}
 	f.add(cmd, true)
 	return cmd
@@ -58,7 +58,7 @@ func columns(values ...any) string {
 
 // lookStatus is `smbproxy status`.
 var lookStatus = look[statusReply]{
-	name: "status", short: "Show what the running smbproxy is doing", print: printStatus,
+	name: "status", short: "Show what the running smbproxy is doing", text: printStatus,
 	long: `Shows what the running smbproxy is doing: since when, with which configuration,
 where it listens, how many clients it serves, and its backends.`,
 }

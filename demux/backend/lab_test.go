@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -143,12 +144,14 @@ func request(t testing.TB, tree *Tree, cmd smb2.Command, body smb2.Body, charge 
 // eventually waits for a condition that other goroutines or processes make true.
 func eventually(t testing.TB, what string, condition func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
-	for !condition() {
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: not within 30 s", what)
+	err := lab.WaitFor(30*time.Second, func() error {
+		if !condition() {
+			return errors.New("not yet")
 		}
-		time.Sleep(5 * time.Millisecond) //nolint:forbidigo // a condition of another process has nothing to wait on
+		return nil
+	})
+	if err != nil {
+		t.Fatalf("%s: %v", what, err)
 	}
 }
 
