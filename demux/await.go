@@ -11,20 +11,21 @@ import (
 // await gives the state a command that may have to wait, on a goroutine of the request: the client is
 // sent an interim reply then, and its CANCEL reaches the command.
 func (d *Demux) await(ctx context.Context, r *session.Request, c core.Command) core.Result {
-	return d.awaitUnless(ctx, r, c, func() bool { return false })
-}
-
-// awaitUnless is await, but the command is not cancelled where the request's connection is lost and keep
-// says that it shall go on. Its session then ends it, when that ends too: core.Release.
-func (d *Demux) awaitUnless(ctx context.Context, r *session.Request, c core.Command, keep func() bool) core.Result {
 	answer := make(chan core.Result, 1)
 	res := d.state.Do(ctx, c, func(res core.Result) { answer <- res })
 	if res.Status != ntstatus.Pending {
 		return res
 	}
+	return d.awaitAnswer(ctx, r, core.RequestOf(c), answer, func() bool { return false })
+}
+
+// awaitAnswer waits for the answer to a command that has become pending. It is not cancelled where the request's
+// connection is lost and keep says that it shall go on. Its session then ends it, when that ends too: core.Release.
+func (d *Demux) awaitAnswer(ctx context.Context, r *session.Request, req core.RequestID, answer <-chan core.Result, keep func() bool) core.Result {
+	var res core.Result
 	cancel := func() {
 		if !keep() {
-			d.tell(&core.Cancel{Req: core.RequestOf(c)})
+			d.tell(&core.Cancel{Req: req})
 		}
 	}
 	r.Pending(cancel)

@@ -12,15 +12,15 @@ import (
 	"smbproxy/statedb/core"
 )
 
-// creation is a CREATE on its way (DESIGN 7), on a goroutine of its own, since four of its steps
-// may wait. The steps:
+// creation is a CREATE on its way (DESIGN 7): on the goroutines that bring it news, as long as no step waits
+// (create_quick.go), then on one of its own. The steps:
 //
 //	plan        1  validate, normalise the name, sort the contexts
 //	begin          the name's turn among those that are being created, renamed or deleted
 //	look        2  open at the backend as the user, harmlessly: create_backend.go
 //	arbitrate   3  ask the state of open files: create_state.go
 //	settle      4  carry out at the backend what step 2 left out
-//	answer      5  our FileId, the oplock or lease, the contexts that were asked for
+//	reply       5  our FileId, the oplock or lease, the contexts that were asked for
 type creation struct {
 	d    *Demux
 	r    *session.Request
@@ -30,16 +30,23 @@ type creation struct {
 	name string // normalised
 	base core.Name
 
-	asked    smb2.CreateRequest // what the client may have; contexts for the backend
-	readOnly func(st ntstatus.Status, opened bool) ntstatus.Status
-	oplock   smb2.OplockLevel // asked for, as far as the share grants any
-	lease    *core.LeaseRequest
-	wantsID  bool // QFid
-	answered []smb2.CreateContext
-	durable  durability
+	asked       smb2.CreateRequest // what the client may have; contexts for the backend
+	readOnly    func(st ntstatus.Status, opened bool) ntstatus.Status
+	oplock      smb2.OplockLevel // asked for, as far as the share grants any
+	lease       *core.LeaseRequest
+	wantsID     bool // QFid
+	wantsAccess bool // MxAc
+	answered    []smb2.CreateContext
+	durable     durability
 
-	found look
-	doubt time.Time // when a CREATE was sent that may have made the file and that has no answer; zero: none was
+	id        core.OpenID       // of the open that may come of it
+	call      backend.Call      // of quick
+	began     time.Time         // when it was sent
+	answer    chan core.Result  // of the state, where it waits; capacity 1, at most one command at a time
+	gotAnswer func(core.Result) // what sends there
+	found     look
+	ahead     ahead
+	doubt     time.Time // when a CREATE was sent that may have made the file and that has no answer; zero: none was
 }
 
 // create serves CREATE ([MS-SMB2] 3.3.5.9).
@@ -53,29 +60,49 @@ func (d *Demux) create(r *session.Request) {
 		d.createPipe(r, t)
 		return
 	}
-	r.Go(func(ctx context.Context) {
-		c := &creation{d: d, r: r, t: t}
-		if err := c.run(ctx); err != nil {
-			r.FailErr(err)
-		}
-	})
+	r.Retain() // the contexts lie in the message
+	c := &creation{d: d, r: r, t: t}
+	if err := c.prepare(); err != nil {
+		r.FailErr(err)
+		return
+	}
+	if !c.quick() {
+		r.Go(c.run)
+	}
 }
 
-// run goes through the steps. An error is what the request ends with.
-func (c *creation) run(ctx context.Context) error {
+// prepare is step 1.
+func (c *creation) prepare() error {
 	if err := c.asked.Decode(c.r.Message()); err != nil {
 		return err
 	}
-	if err := c.planDurable(&c.asked); err != nil {
+	if err := c.planDurable(&c.asked); err != nil || c.durable.resume != nil {
 		return err
-	}
-	if c.durable.resume != nil {
-		return c.reconnect(ctx)
 	}
 	if err := c.plan(&c.asked); err != nil {
 		return err
 	}
 	c.planState()
+	return nil
+}
+
+// run goes through the other steps and ends the request.
+func (c *creation) run(ctx context.Context) {
+	if err := c.steps(ctx); err != nil {
+		c.r.FailErr(err)
+	}
+}
+
+// steps goes through them, from where quick has left off. An error is what the request ends with.
+func (c *creation) steps(ctx context.Context) error {
+	if c.durable.resume != nil {
+		return c.reconnect(ctx)
+	}
+	if c.id == 0 {
+		c.id = c.d.state.NewOpenID()
+		c.holdBreaks()
+	}
+	defer c.letBreaksGo()
 	o, grant, err := c.openSomewhere(ctx)
 	if err != nil {
 		return err
@@ -84,7 +111,11 @@ func (c *creation) run(ctx context.Context) error {
 		defer c.at.drop()
 		return c.replayed(ctx, &grant)
 	}
-	defer c.letBreaksGo(o.state)
+	return c.enter(o, &grant)
+}
+
+// enter gives the client its open.
+func (c *creation) enter(o *open, grant *core.Result) error {
 	if err := c.t.session.add(o); err != nil {
 		o.closeAtBackend(c.d.tell(&core.Close{Open: o.state}).Delete)
 		return err
@@ -92,7 +123,7 @@ func (c *creation) run(ctx context.Context) error {
 	if c.found.destroys {
 		o.changedData(destroyChange)
 	}
-	c.answer(o, &grant)
+	c.reply(o, grant)
 	return nil
 }
 
@@ -110,25 +141,30 @@ func (c *creation) attach(ctx context.Context) error {
 // maxTries bounds how often a CREATE begins again because its name went to another file meanwhile.
 const maxTries = 8
 
-// open does steps 2 to 4; no open and no error: it was done before, and the result says which open it made. While it waits, and until the reply, breaks of what it is granted are held.
+// open does steps 2 to 4; no open and no error: it was done before, and the result says which open it made. While it
+// waits, and until the reply, breaks of what it is granted are held.
 func (c *creation) open(ctx context.Context) (*open, core.Result, error) {
-	id := c.d.state.NewOpenID()
-	c.holdBreaks(id)
 	var err error
 	for range maxTries {
-		var before core.Result
-		if before, err = c.begin(ctx); err != nil {
-			break
+		if !c.ahead.begun {
+			c.ahead.begin = c.begin()
 		}
-		if before.Replayed {
-			c.letBreaksGo(id)
+		if before := c.await(ctx, c.ahead.begin); before.Status != ntstatus.Success {
+			c.ahead = ahead{}
+			return nil, before, before.Status
+		} else if before.Replayed {
 			return nil, before, nil
 		}
-		if err = c.look(ctx); err != nil {
-			c.d.tell(&core.End{Req: c.req, Name: c.base})
-			break
+		if !c.ahead.seen {
+			if err = c.look(ctx); err != nil {
+				c.ahead = ahead{}
+				c.d.tell(&core.End{Req: c.req, Name: c.base})
+				break
+			}
+			c.ahead.grant = c.arbitrate()
 		}
-		r := c.arbitrate(ctx, id)
+		r := c.await(ctx, c.ahead.grant)
+		c.ahead = ahead{}
 		if r.Status != ntstatus.Success {
 			c.discard(true)
 			if err = c.refusedFirst(r.Status); r.Retry {
@@ -138,20 +174,19 @@ func (c *creation) open(ctx context.Context) (*open, core.Result, error) {
 			break
 		}
 		if err = c.settle(ctx); err != nil {
-			c.d.tell(&core.Close{Open: id, Abandon: true})
+			c.d.tell(&core.Close{Open: c.id, Abandon: true})
 			break
 		}
-		return c.opened(id, &r), r, nil
+		return c.opened(&r), r, nil
 	}
-	c.letBreaksGo(id)
 	return nil, core.Result{}, err
 }
 
 // opened makes the open.
-func (c *creation) opened(id core.OpenID, r *core.Result) *open {
+func (c *creation) opened(r *core.Result) *open {
 	o := &open{
 		tree: c.t, name: c.name, access: c.asked.DesiredAccess,
-		directory: c.found.directory(), born: time.Now(), state: id, hint: r.Hint, arbitrated: true, granted: c.found.granted, action: c.found.reply.CreateAction,
+		directory: c.found.directory(), born: time.Now(), state: c.id, hint: r.Hint, arbitrated: true, granted: c.found.granted, action: c.found.reply.CreateAction,
 		deleteOnClose: c.asked.CreateOptions&smb2.FileDeleteOnClose != 0, file: c.fileKey(), options: c.asked.CreateOptions,
 	}
 	o.names.Store(&handle{at: c.at, fid: c.found.fid, name: c.name})
@@ -199,12 +234,15 @@ func (c *creation) unattached(err error) error {
 	return connectError(err)
 }
 
-// answer is the reply: the backend's view of the file, and our FileId and grant.
-func (c *creation) answer(o *open, grant *core.Result) {
+// reply is step 5: the backend's view of the file, and our FileId and grant.
+func (c *creation) reply(o *open, grant *core.Result) {
 	m := &c.found.reply
 	replyContexts(m, c.t.readOnly)
 	if !c.wantsID {
 		m.CreateContexts = without(m.CreateContexts, smb2.CreateQueryOnDiskID)
+	}
+	if !c.wantsAccess {
+		m.CreateContexts = without(m.CreateContexts, smb2.CreateQueryMaximalAccessRequest)
 	}
 	m.FileID, m.OplockLevel = o.id, grant.Oplock
 	if grant.Oplock == smb2.OplockLevelLease {

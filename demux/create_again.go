@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"smbproxy/demux/backend"
 	"smbproxy/internal/smb2"
 	"smbproxy/session"
 	"smbproxy/statedb/core"
@@ -14,13 +15,16 @@ import (
 // sent to a third backend (DESIGN 5).
 func (c *creation) openSomewhere(ctx context.Context) (*open, core.Result, error) {
 	path := c.name
-	for losses := 0; ; {
-		at, err := c.reach(ctx, path)
-		if err != nil {
-			c.r.SetFault(session.FaultBackend)
-			return nil, core.Result{}, c.unattached(err)
+	for losses := 0; ; c.at = nil {
+		if c.at == nil { // else quick has it
+			at, err := c.reach(ctx, path)
+			if err != nil {
+				c.r.SetFault(session.FaultBackend)
+				return nil, core.Result{}, c.unattached(err)
+			}
+			c.at = at
 		}
-		c.at = at
+		at := c.at
 		if err := c.fenceOthers(ctx); err != nil {
 			at.drop()
 			return nil, core.Result{}, err
@@ -64,16 +68,7 @@ func (c *creation) reach(ctx context.Context, path string) (*attachment, error) 
 // fenceOthers waits, where the CREATE is for changes, until no backend that was lost can change anything below the same
 // share's tree any more.
 func (c *creation) fenceOthers(ctx context.Context) error {
-	const writes = writeAccess | smb2.Delete | smb2.GenericWrite | smb2.GenericAll | smb2.MaximumAllowed
-	if c.asked.DesiredAccess&writes == 0 && !c.makes() {
-		return nil
-	}
-	pools := c.d.routes.Load().cfg.Backends
-	for _, name := range c.t.share.serving(c.name) {
-		p := pools[name]
-		if p == nil || p == c.at.pool || len(p.Lost()) == 0 {
-			continue
-		}
+	for _, p := range c.toFence(c.at.pool) {
 		ctx, cancel := context.WithTimeoutCause(ctx, c.d.failoverTimeout(), errNobody)
 		tell := time.AfterFunc(tellAfter, func() { c.r.Pending(cancel) })
 		err := p.Fence(ctx)
@@ -84,6 +79,22 @@ func (c *creation) fenceOthers(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// toFence are the other backends of the name that were lost and may still change something.
+func (c *creation) toFence(home *backend.Pool) (list []*backend.Pool) {
+	const writes = writeAccess | smb2.Delete | smb2.GenericWrite | smb2.GenericAll | smb2.MaximumAllowed
+	serving := c.t.share.serving(c.name)
+	if len(serving) == 1 || c.asked.DesiredAccess&writes == 0 && !c.makes() {
+		return nil
+	}
+	pools := c.d.routes.Load().cfg.Backends
+	for _, name := range serving {
+		if p := pools[name]; p != nil && p != home && len(p.Lost()) > 0 {
+			list = append(list, p)
+		}
+	}
+	return list
 }
 
 // makes says whether the client's disposition makes a file that is not there.

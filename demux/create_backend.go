@@ -36,8 +36,8 @@ func destructive(d smb2.CreateDisposition) bool {
 	return d == smb2.FileSupersede || d == smb2.FileOverwrite || d == smb2.FileOverwriteIf
 }
 
-// harmless is the disposition that opens what d would destroy.
-func harmless(d smb2.CreateDisposition) smb2.CreateDisposition {
+// sparing is the disposition that opens what d would destroy.
+func sparing(d smb2.CreateDisposition) smb2.CreateDisposition {
 	switch d {
 	case smb2.FileOverwrite:
 		return smb2.FileOpen
@@ -52,29 +52,8 @@ func harmless(d smb2.CreateDisposition) smb2.CreateDisposition {
 // data would be destroyed the right to write them is asked for too, so that nobody's caching is
 // broken for what cannot succeed.
 func (c *creation) look(ctx context.Context) error {
-	q := c.asked
-	q.RequestedOplockLevel = smb2.OplockLevelNone
-	q.ShareAccess |= shareAll
-	if c.mayDelete() {
-		q.CreateOptions &^= smb2.FileDeleteOnClose
-	}
 	c.found = look{}
-	widened := false
-	// Samba: with FILE_DIRECTORY_FILE nothing is destroyed, open_directory refuses it after it has walked the path (4.17).
-	if destructive(q.CreateDisposition) && q.CreateOptions&smb2.FileDirectoryFile == 0 {
-		const writes = smb2.FileWriteData | smb2.GenericWrite | smb2.GenericAll
-		widened = q.DesiredAccess&writes == 0
-		if q.CreateDisposition = harmless(q.CreateDisposition); widened {
-			// The client shall not get this right, so the handle must not be the one that stays: it only opens what will be
-			// destroyed.
-			q.DesiredAccess |= smb2.FileWriteData
-			q.CreateDisposition = smb2.FileOpen
-		}
-	}
-	if !c.wantsID {
-		q.CreateContexts = append(q.CreateContexts[:len(q.CreateContexts):len(q.CreateContexts)],
-			smb2.CreateContext{Name: []byte(smb2.CreateQueryOnDiskID)})
-	}
+	q, widened := c.harmless()
 	st, err := c.create(ctx, &q)
 	if widened && st == ntstatus.ObjectNameNotFound && c.asked.CreateDisposition != smb2.FileOverwrite {
 		q.DesiredAccess, q.CreateDisposition = c.asked.DesiredAccess, smb2.FileOpenIf
@@ -115,6 +94,42 @@ func (c *creation) look(ctx context.Context) error {
 	return nil
 }
 
+// harmless is the request of step 2, and whether it asks for a right that the client shall not get.
+func (c *creation) harmless() (q smb2.CreateRequest, widened bool) {
+	q = c.asked
+	q.RequestedOplockLevel = smb2.OplockLevelNone
+	q.ShareAccess |= shareAll
+	if c.mayDelete() {
+		q.CreateOptions &^= smb2.FileDeleteOnClose
+	}
+	// Samba: with FILE_DIRECTORY_FILE nothing is destroyed, open_directory refuses it after it has walked the path (4.17).
+	if destructive(q.CreateDisposition) && q.CreateOptions&smb2.FileDirectoryFile == 0 {
+		const writes = smb2.FileWriteData | smb2.GenericWrite | smb2.GenericAll
+		widened = q.DesiredAccess&writes == 0
+		if q.CreateDisposition = sparing(q.CreateDisposition); widened {
+			// The client shall not get this right, so the handle must not be the one that stays: it only opens what will be
+			// destroyed.
+			q.DesiredAccess |= smb2.FileWriteData
+			q.CreateDisposition = smb2.FileOpen
+		}
+	}
+	contexts := q.CreateContexts[:len(q.CreateContexts):len(q.CreateContexts)]
+	if !c.wantsID {
+		contexts = append(contexts, askOnDiskID)
+	}
+	if !c.wantsAccess && q.DesiredAccess == smb2.MaximumAllowed {
+		contexts = append(contexts, askMaximalAccess)
+	}
+	q.CreateContexts = contexts
+	return q, widened
+}
+
+// What step 2 asks of the backend beside what the client does.
+var (
+	askOnDiskID      = smb2.CreateContext{Name: []byte(smb2.CreateQueryOnDiskID)}
+	askMaximalAccess = smb2.CreateContext{Name: []byte(smb2.CreateQueryMaximalAccessRequest)}
+)
+
 // mayDelete is false where a file shall be deleted on close by a handle for which DELETE was not asked in so many words.
 // The backend is sent that as it is, to refuse it in its own order of checks.
 //
@@ -125,59 +140,59 @@ func (c *creation) mayDelete() bool {
 
 // create sends a CREATE and takes its reply in.
 func (c *creation) create(ctx context.Context, q *smb2.CreateRequest) (ntstatus.Status, error) {
+	if first := c.ahead.first; first != nil {
+		c.ahead.first = nil
+		if first.err != nil {
+			c.unsure(first.err, c.began)
+			return 0, first.err
+		}
+		defer first.reply.Release()
+		return c.created(&first.h, append([]byte(nil), first.reply.Bytes()...))
+	}
 	began := time.Now()
 	h, reply, err := ask(ctx, c.r, c.at, newRequest(smb2.CommandCreate, q, 256), 1)
 	if err != nil {
-		c.r.SetFault(session.FaultBackend)
-		if sent(err) && c.doubt.IsZero() {
-			c.doubt = began
-		}
+		c.unsure(err, began)
 		return 0, err
 	}
 	defer reply.Release()
+	return c.created(&h, append([]byte(nil), reply.Bytes()...))
+}
+
+// unsure notes that a CREATE has no answer.
+func (c *creation) unsure(err error, began time.Time) {
+	c.r.SetFault(session.FaultBackend)
+	if sent(err) && c.doubt.IsZero() {
+		c.doubt = began
+	}
+}
+
+// created takes the reply of a CREATE in, which found refers to from now on.
+func (c *creation) created(h *smb2.Header, msg []byte) (ntstatus.Status, error) {
 	if h.Status == ntstatus.DiskFull {
 		c.d.diskFull(c.at.pool, c.t.share)
 	}
 	if h.Status != ntstatus.Success {
 		return h.Status, nil
 	}
-	if c.found.reply, c.found.fid, err = backendReply(reply); err != nil {
+	if err := c.found.reply.Decode(msg); err != nil {
 		c.r.SetFault(session.FaultBackend)
 		c.r.Connection.Log().Error("malformed reply of a backend", "command", "CREATE", "error", err)
 		return 0, ntstatus.UnexpectedNetworkError
 	}
+	c.found.fid = backend.FileIDOf(c.found.reply.FileID)
 	return h.Status, nil
 }
 
-// learn takes the identity from the reply, and what the client has been granted.
+// learn takes the identity from the reply, and what the client has been granted; what the reply does not tell it asks.
 func (c *creation) learn(ctx context.Context) error {
 	f := &c.found
-	var ok bool
-	if f.disk, ok = onDiskID(&f.reply); !ok {
-		c.r.SetFault(session.FaultBackend)
-		c.r.Connection.Log().Error("a backend does not say which file it has opened", "share", c.t.share.Name, "backend", c.at.pool.Name())
-		return ntstatus.UnexpectedNetworkError
-	}
-	var err error
-	if f.volume, err = c.fileSystem(ctx, f.disk.VolumeID); err != nil {
+	known, err := c.learnHere()
+	if known || err != nil {
 		return err
 	}
-	if f.reply.CreateAction == smb2.FileOpened && c.makes() && c.ours() {
-		f.reply.CreateAction = smb2.FileCreated
-	}
-	f.created = f.reply.CreateAction == smb2.FileCreated
-	f.destroys = destructive(c.asked.CreateDisposition) && !f.created && c.asked.CreateOptions&smb2.FileDirectoryFile == 0
-	if f.destroys {
-		if st := c.mayDestroy(); st != ntstatus.Success {
-			return st
-		}
-	}
-	if c.name == "" && c.asked.CreateOptions&smb2.FileDeleteOnClose != 0 {
-		return ntstatus.AccessDenied // Samba: can_set_delete_on_close, of the root of a share (4.17)
-	}
-	f.granted = specific(c.asked.DesiredAccess)
-	if f.granted&smb2.MaximumAllowed == 0 {
-		return nil
+	if f.volume, err = c.fileSystem(ctx, f.disk.VolumeID); err != nil || c.grantedHere() {
+		return err
 	}
 	h, reply, err := ask(ctx, c.r, c.at, newRequest(smb2.CommandQueryInfo, &smb2.QueryInfoRequest{
 		InfoType: smb2.InfoFile, FileInfoClass: smb2.FileAccessInformation, OutputBufferLength: 4, FileID: f.fid.Wire(),
@@ -192,6 +207,52 @@ func (c *creation) learn(ctx context.Context) error {
 	}
 	f.granted = info.AccessFlags
 	return nil
+}
+
+// learnHere is learn as far as the reply tells: all, if it answers true.
+func (c *creation) learnHere() (bool, error) {
+	f := &c.found
+	var ok bool
+	if f.disk, ok = onDiskID(&f.reply); !ok {
+		c.r.SetFault(session.FaultBackend)
+		c.r.Connection.Log().Error("a backend does not say which file it has opened", "share", c.t.share.Name, "backend", c.at.pool.Name())
+		return false, ntstatus.UnexpectedNetworkError
+	}
+	if f.reply.CreateAction == smb2.FileOpened && c.makes() && c.ours() {
+		f.reply.CreateAction = smb2.FileCreated
+	}
+	f.created = f.reply.CreateAction == smb2.FileCreated
+	f.destroys = destructive(c.asked.CreateDisposition) && !f.created && c.asked.CreateOptions&smb2.FileDirectoryFile == 0
+	if f.destroys {
+		if st := c.mayDestroy(); st != ntstatus.Success {
+			return false, st
+		}
+	}
+	if c.name == "" && c.asked.CreateOptions&smb2.FileDeleteOnClose != 0 {
+		return false, ntstatus.AccessDenied // Samba: can_set_delete_on_close, of the root of a share (4.17)
+	}
+	f.volume, ok = c.d.volumes.find(device{c.at.pool, f.disk.VolumeID})
+	return c.grantedHere() && ok, nil
+}
+
+// grantedHere notes GrantedAccess, if the reply is enough to know it.
+//
+// Samba: MxAc tells of a file that was there what MAXIMUM_ALLOWED alone is granted; who makes one gets more (4.17).
+func (c *creation) grantedHere() bool {
+	f := &c.found
+	if f.granted = specific(c.asked.DesiredAccess); f.granted&smb2.MaximumAllowed == 0 {
+		return true
+	}
+	if c.asked.DesiredAccess != smb2.MaximumAllowed || f.created {
+		return false
+	}
+	data, _ := smb2.FindCreateContext(f.reply.CreateContexts, smb2.CreateQueryMaximalAccessRequest)
+	var m smb2.QueryMaximalAccessResponse
+	if m.Decode(data) != nil || m.QueryStatus != ntstatus.Success {
+		return false
+	}
+	f.granted = m.MaximalAccess
+	return true
 }
 
 // mayDestroy is what smbd checks before it destroys data, beyond access: system files stay so. It has the same rule

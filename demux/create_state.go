@@ -15,6 +15,7 @@ func (c *creation) planState() {
 	c.req = c.d.state.NewRequestID()
 	for _, x := range c.asked.CreateContexts {
 		c.wantsID = c.wantsID || string(x.Name) == smb2.CreateQueryOnDiskID
+		c.wantsAccess = c.wantsAccess || string(x.Name) == smb2.CreateQueryMaximalAccessRequest
 	}
 	path, _ := splitStream(c.name)
 	c.base = core.Name{Volume: c.t.volume(), Path: foldName(path)}
@@ -75,16 +76,21 @@ func leaseContext(g *core.LeaseGrant) smb2.CreateContext {
 	return smb2.CreateContext{Name: []byte(smb2.CreateRequestLease), Data: l.Append(nil)}
 }
 
-// holdBreaks keeps breaks back of what this CREATE may be granted, letBreaksGo ends that.
-func (c *creation) holdBreaks(id core.OpenID) {
-	c.d.sink.hold(id)
+// holdBreaks keeps breaks back of what this CREATE may be granted, letBreaksGo ends that. Who asks for no caching
+// has nothing to break.
+func (c *creation) holdBreaks() {
+	if c.oplock != smb2.OplockLevelNone {
+		c.d.sink.hold(c.id)
+	}
 	if c.lease != nil {
 		c.d.sink.hold(c.leaseID())
 	}
 }
 
-func (c *creation) letBreaksGo(id core.OpenID) {
-	c.d.sink.release(id)
+func (c *creation) letBreaksGo() {
+	if c.oplock != smb2.OplockLevelNone {
+		c.d.sink.release(c.id)
+	}
 	if c.lease != nil {
 		c.d.sink.release(c.leaseID())
 	}
@@ -94,8 +100,25 @@ func (c *creation) leaseID() core.LeaseID {
 	return core.LeaseID{Client: c.r.Session.ClientGUID(), Key: c.lease.Key}
 }
 
-// begin waits for the name's turn, or finds that this CREATE was answered before.
-func (c *creation) begin(ctx context.Context) (core.Result, error) {
+// give gives the state the command of a step; a result that is pending is for await.
+func (c *creation) give(cmd core.Command) core.Result {
+	if c.answer == nil {
+		answer := make(chan core.Result, 1)
+		c.answer, c.gotAnswer = answer, func(res core.Result) { answer <- res }
+	}
+	return c.d.state.Do(context.Background(), cmd, c.gotAnswer)
+}
+
+// await is what the state says in the end.
+func (c *creation) await(ctx context.Context, res core.Result) core.Result {
+	if res.Status != ntstatus.Pending {
+		return res
+	}
+	return c.d.awaitAnswer(ctx, c.r, c.req, c.answer, c.keep)
+}
+
+// begin asks for the name's turn, and finds whether this CREATE was answered before.
+func (c *creation) begin() core.Result {
 	disposition := c.asked.CreateDisposition
 	b := &core.Begin{
 		Req: c.req, Session: core.SessionID(c.r.Session.ID), Name: c.base, Client: c.r.Session.ClientGUID(),
@@ -105,19 +128,15 @@ func (c *creation) begin(ctx context.Context) (core.Result, error) {
 	if c.lease != nil {
 		b.Lease = &c.lease.Key
 	}
-	r := c.d.awaitUnless(ctx, c.r, b, c.keep)
-	if r.Status != ntstatus.Success {
-		return r, r.Status
-	}
-	return r, nil
+	return c.give(b)
 }
 
 // arbitrate is step 3.
-func (c *creation) arbitrate(ctx context.Context, id core.OpenID) core.Result {
+func (c *creation) arbitrate() core.Result {
 	f := &c.found
 	path, stream := splitStream(c.name)
 	q := &core.Open{
-		Req: c.req, ID: id, Session: core.SessionID(c.r.Session.ID), Client: c.r.Session.ClientGUID(),
+		Req: c.req, ID: c.id, Session: core.SessionID(c.r.Session.ID), Client: c.r.Session.ClientGUID(),
 		User: c.t.backendUser(),
 		File: c.fileKey(),
 		Name: c.base, Display: path, Stream: foldStream(stream), Spelt: speltStream(stream), Directory: f.directory(), Held: true,
@@ -128,7 +147,7 @@ func (c *creation) arbitrate(ctx context.Context, id core.OpenID) core.Result {
 	if q.Directory {
 		q.Oplock, q.Lease = smb2.OplockLevelNone, nil
 	}
-	return c.d.awaitUnless(ctx, c.r, q, c.keep)
+	return c.give(q)
 }
 
 // fileKey is the identity of the file that step 2 has found.

@@ -32,8 +32,8 @@ func (c *creation) reconnect(ctx context.Context) error {
 		return err
 	}
 	defer func() { c.at.drop() }()
-	c.holdBreaks(s.open)
-	defer c.letBreaksGo(s.open)
+	c.d.sink.hold(s.open)
+	defer c.d.sink.release(s.open)
 	grant := c.d.state.Do(ctx, &core.Reconnect{
 		Open: s.open, Session: core.SessionID(c.r.Session.ID), Client: c.r.Session.ClientGUID(), User: c.t.backendUser(),
 		V2: s.v2, Create: s.create, Persist: s.persistent, Lease: s.lease, Name: c.base,

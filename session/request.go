@@ -206,6 +206,37 @@ func (r *Request) recover() {
 	}
 }
 
+// Hold keeps the connection, and the message, waiting for the request as for a goroutine of Go, until Drop or the end of
+// Continue; false: the connection has gone. Call it while Run is running.
+func (r *Request) Hold() bool {
+	c := r.Connection
+	r.Retain()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return false
+	}
+	c.work.Add(1)
+	r.refs.Add(1)
+	return true
+}
+
+// Drop ends what Hold has begun, after the request's end.
+func (r *Request) Drop() {
+	c := r.Connection
+	r.release()
+	c.work.Done()
+}
+
+// Continue is Go for a request that Hold was called for, from any goroutine, in place of Drop.
+func (r *Request) Continue(fn func(ctx context.Context)) {
+	c := r.Connection
+	go func() {
+		defer c.work.Done()
+		r.runBlocking(fn)
+	}()
+}
+
 // Go runs fn on a goroutine that the connection waits for, for steps that block. ctx ends with the connection. The
 // message is retained. Call it while Run is running.
 func (r *Request) Go(fn func(ctx context.Context)) {

@@ -332,7 +332,7 @@ func (c *Cluster) startDirect(ctx context.Context) error {
 			conf = strings.ReplaceAll(conf, "path = "+s.Path+"\n", "path = "+c.directPath(s.Path)+"\n")
 		}
 	}
-	c.Direct, err = c.Lab.Samba(ctx, SambaOptions{Name: c.opt.Name + "-direct", Passwords: true,
+	c.Direct, err = c.Lab.Samba(ctx, SambaOptions{Name: c.opt.Name + "-direct", Passwords: true, Frail: true,
 		Conf: func(Dirs) string { return conf }})
 	return err
 }

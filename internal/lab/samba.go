@@ -28,6 +28,7 @@ type SambaOptions struct {
 	Passwords bool
 
 	LogLevel int      // smbd's; 0: 1
+	Frail    bool     // may die of a request (the oracle, of what smbproxy keeps from backends)
 	NoStart  bool     // only write the files
 	Net      *Network // where it runs, at Net.IP; nil: here
 }
@@ -70,6 +71,9 @@ func (l *Lab) Samba(ctx context.Context, opt SambaOptions) (*Samba, error) {
 	s := &Samba{opt: opt, server: server{
 		Name: opt.Name, lab: l, kind: "smbd", addr: net.JoinHostPort(opt.IP, strconv.Itoa(opt.Port)), fatal: []string{"PANIC (pid", "INTERNAL ERROR:"},
 	}}
+	if opt.Frail {
+		s.fatal = nil
+	}
 	s.log, s.tailed = s.Log, s.logEnd
 	s.Dirs = Dirs{Base: filepath.Join(l.Dir, "smbd-"+opt.Name), Tree: l.Tree.Dir, Name: opt.Name}
 	if err := s.writeConf(); err != nil {

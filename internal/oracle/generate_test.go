@@ -17,7 +17,8 @@ var (
 	classes = []int{4, 5, 6, 7, 8, 9, 14, 16, 17, 18, 21, 22, 28, 29, 33, 34, 35, 46, 48, 54, 59, 63, 77, 0, 200}
 	fsClass = []int{1, 3, 4, 5, 7, 8, 11, 2, 6, 99}
 	lists   = []int{1, 2, 3, 12, 37, 38} // others fail at once; smbd first looks whether the handle is a directory
-	fsctls  = []uint32{0x9009C, 0x900C0, 0x940CF, 0x900C4, 0x980C8, 0x900A8, 0x14004, 0x1440F2, 0x144064, 0x9003C, 0x94264, 0x98344, 0x90284, 0x110018, 0x60194, 0x1401D4, 0x98208, 0x9027C, 0xDEAD}
+	// Not 0x1401D4: smbd has no resilient handles.
+	fsctls  = []uint32{0x9009C, 0x900C0, 0x940CF, 0x900C4, 0x980C8, 0x900A8, 0x14004, 0x1440F2, 0x144064, 0x9003C, 0x94264, 0x98344, 0x90284, 0x110018, 0x60194, 0x98208, 0x9027C, 0xDEAD}
 	offsets = []uint64{0, 1, 100, 4095, 4096, 65535, 65536, 1 << 20, 1 << 40, 1<<63 - 1, 1 << 63, ^uint64(0)}
 	lengths = []int{0, 1, 7, 100, 4096, 65536}
 )
