@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"smbproxy/demux/backend"
 	"smbproxy/demux/rpc"
 	"smbproxy/session"
 	"smbproxy/statedb"
@@ -25,6 +26,7 @@ type Demux struct {
 	pipes  *rpc.Server // those that speak for the cluster
 
 	background  *background
+	watches     watches
 	detached    detached
 	volumes     fileSystems
 	dataFiles   dataFiles
@@ -42,6 +44,7 @@ func New(cfg Config) (*Demux, error) {
 	}
 	d := &Demux{log: cfg.Log, state: cfg.State, sink: cfg.Sink, sessions: map[uint64]*clientSession{}, background: newBackground()}
 	d.sink.demux = d
+	d.watches.stops, d.watches.changed = map[*backend.Pool]func(){}, make(chan struct{}, 1)
 	d.pipes = rpc.NewServer(cluster{d})
 	if d.log == nil {
 		d.log = slog.Default()
@@ -64,6 +67,7 @@ func (d *Demux) Reconfigure(cfg Config) error {
 		return fmt.Errorf("shares: %w", err)
 	}
 	d.routes.Store(newRoutes(cfg))
+	d.watchPools(cfg.Backends)
 	return nil
 }
 

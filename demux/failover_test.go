@@ -238,3 +238,50 @@ func TestListingMoves(t *testing.T) {
 		t.Errorf("%d names, want %d", len(got), len(want))
 	}
 }
+
+// TestDrain moves everybody off a backend: nothing fails, nothing is left there, and a file that shall be deleted is not
+// by the move.
+func TestDrain(t *testing.T) {
+	r := newRig(t, rigOptions{backends: 2, demux: bothShare})
+	c := r.connect(t, "user1", "both")
+	var ids []smb2.FileID
+	for i := range 8 {
+		ids = append(ids, c.file(fmt.Sprintf("f%d", i), []byte{byte(i)}))
+	}
+	pending := &smb2.SetInfoRequest{InfoType: smb2.InfoFile, FileInfoClass: smb2.FileDispositionInformation, FileID: ids[0], Buffer: []byte{1}}
+	c.must(smb2.CommandSetInfo, pending, nil)
+	for _, name := range []string{"b1", "b2", "b1"} {
+		r.pools[name].Drain()
+		eventually(t, "drained", func() error {
+			if n := r.pools[name].Clients(); n > 0 {
+				return fmt.Errorf("%d clients at %s: %v", n, name, r.demux.Opens())
+			}
+			return nil
+		})
+		for i, id := range ids {
+			if got := c.read(id, 9); !bytes.Equal(got, []byte{byte(i)}) {
+				t.Errorf("f%d holds %x", i, got)
+			}
+		}
+		r.pools[name].Enable()
+	}
+	eventually(t, "opens at home", func() error {
+		at := map[string]int{}
+		for _, o := range r.demux.Opens() {
+			at[o.Backend]++
+		}
+		if at["b1"] == 0 || at["b2"] == 0 {
+			return fmt.Errorf("%v", at)
+		}
+		return nil
+	})
+	for i, id := range ids {
+		if st := c.close(id); st != ntstatus.Success {
+			t.Errorf("CLOSE of f%d: %v", i, st)
+		}
+		_, err := os.Stat(filepath.Join(r.lab.Tree.Dir, "share", fmt.Sprintf("f%d", i)))
+		if gone := os.IsNotExist(err); gone != (i == 0) {
+			t.Errorf("f%d is gone: %v", i, gone)
+		}
+	}
+}

@@ -49,6 +49,15 @@ func (o *open) move(ctx context.Context, old *handle, done chan struct{}) {
 	}
 	for pause := retryMin; ; pause = min(2*pause, retryMax) {
 		h, err := o.reopen(ctx, old)
+		if old.at.Alive() { // it is drained, or goes home
+			if err == nil {
+				err = o.leave(ctx, old, h)
+			}
+			if err != nil && o.settle(ctx, old, done) {
+				d.log.Warn("open stays at a backend that it should leave", "share", o.tree.share.Name, "backend", old.at.pool.Name(), "error", err)
+				return
+			}
+		}
 		if err == nil && o.settle(ctx, h, done) {
 			d.log.Debug("open has moved", "share", o.tree.share.Name, "from", old.at.pool.Name(), "to", h.at.pool.Name(), "after", time.Since(began))
 			return
@@ -70,6 +79,26 @@ func (o *open) move(ctx context.Context, old *handle, done chan struct{}) {
 			return
 		}
 	}
+}
+
+// leave closes a handle that is well, when the open has another. smbd answers when all that went through it has been
+// done; a deletion that it knows of is not for it to carry out. On error h is closed instead.
+func (o *open) leave(ctx context.Context, old, h *handle) error {
+	deletes := false
+	if o.arbitrated {
+		r := o.tree.demux.tell(&core.Query{Open: o.state})
+		deletes = r.Info != nil && r.Info.DeletePending
+	}
+	if deletes && o.granted&smb2.Delete != 0 {
+		head, reply, err := old.at.Do(ctx, smb2.CommandSetInfo, setDisposition(old.fid, false), 1)
+		if err := decodeDone(head, reply, err, &smb2.SetInfoResponse{}); err != nil && !unreachable(err) {
+			h.close()
+			return err
+		}
+	}
+	head, reply, err := old.at.Do(ctx, smb2.CommandClose, &smb2.CloseRequest{FileID: old.fid.Wire()}, 1)
+	_ = decodeDone(head, reply, err, &smb2.CloseResponse{}) // where it fails the handle is closed by other means
+	return o.deleteAgain(ctx, h)
 }
 
 // failoverTimeout is how long a request waits for a backend.

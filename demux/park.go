@@ -47,9 +47,16 @@ func (o *open) lostOn(h *handle, reply *smb2.Header, err error) bool {
 	case err != nil:
 		return errors.Is(err, ntstatus.UnexpectedNetworkError)
 	case reply.Status == ntstatus.FileClosed, reply.Status == ntstatus.NetworkNameDeleted:
-		return o.held() != h || !h.at.Alive()
+		return o.held() != h || !h.at.Alive() || o.moving()
 	}
 	return false
+}
+
+// moving says whether a move is under way.
+func (o *open) moving() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.moves.done != nil
 }
 
 // sent says whether a request that has ended with err may have reached its backend.
@@ -112,7 +119,7 @@ func (o *open) unparkLocked(p parkable) bool {
 	return i >= 0
 }
 
-// settle ends a move at h: what is parked goes first, then whoever loads the handle. false: h is lost too, and what is
+// settle ends a move at h, which may be where the open was before: what is parked goes first, then whoever loads the handle. false: h is lost too, and what is
 // parked still is.
 func (o *open) settle(ctx context.Context, h *handle, done chan struct{}) bool {
 	old := o.held()
@@ -134,7 +141,9 @@ func (o *open) settle(ctx context.Context, h *handle, done chan struct{}) bool {
 	o.moves.done = nil
 	o.mu.Unlock()
 	close(done)
-	old.at.drop()
+	if old != h {
+		old.at.drop()
+	}
 	return true
 }
 
