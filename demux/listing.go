@@ -28,7 +28,7 @@ type Open struct {
 	Granted           smb2.AccessMask // GrantedAccess; Access where that is not known
 	ShareAccess       smb2.ShareAccess
 	Backend           string
-	Since             time.Time      // zero if disconnected
+	Since             time.Time      // zero if opened before the last restart
 	State             *core.OpenInfo // nil: the state of open files has nothing to do with it
 }
 
@@ -100,10 +100,15 @@ func (o *open) listed(user, client string, i *core.OpenInfo) Open {
 	return l
 }
 
-// disconnected describes an open that has no session.
+// disconnected describes an open that has no session. One of before the last restart has no handle yet.
 func (d *Demux) disconnected(i *core.OpenInfo) Open {
+	if o := d.detached.find(i.Open); o != nil {
+		l := o.listed(i.User, "", i)
+		l.SessionID, l.TreeID = 0, 0
+		return l
+	}
 	l := Open{
-		FileID: uint64(i.Open), User: i.User, Path: i.Name.Path, Directory: i.Directory, Access: i.Access, Granted: i.Access,
+		FileID: uint64(i.Open), User: i.User, Path: cmp.Or(i.Display, i.Name.Path), Directory: i.Directory, Access: i.Access, Granted: i.Access,
 		ShareAccess: i.Share, State: i,
 	}
 	if i.Stream != "" {
@@ -176,14 +181,18 @@ func (t *tree) backends() []string {
 // connected says whether a backend's tree is still there.
 func (t *tree) connected() bool { return len(t.backends()) > 0 }
 
-// CloseSession ends a session as LOGOFF would, with all that it has open; false: no session with that
-// id has connected to a share.
+// CloseSession ends a session with all that it has open, durable handles too ([MS-SMB2] 3.3.4.12); false:
+// no session with that id has connected to a share.
 func (d *Demux) CloseSession(id uint64) bool {
 	cs := d.clientSession(id)
 	if cs == nil {
 		return false
 	}
+	opens := cs.list()
 	cs.session.Close()
+	for _, o := range opens {
+		d.CloseOpen(o.id.Persistent) // if it has outlived the session
+	}
 	return true
 }
 

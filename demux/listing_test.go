@@ -102,3 +102,36 @@ func TestCloseSession(t *testing.T) {
 		t.Errorf("using it: %v", m.Header.Status)
 	}
 }
+
+// TestCloseDetached: a durable handle whose client is away is listed, and can be closed; closing a session closes
+// those that would outlive it.
+func TestCloseDetached(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	a := r.durableClient(t, "user1", 1)
+	m, st := a.openAs(durableV2(7, 9))
+	if st != ntstatus.Success {
+		t.Fatal(st)
+	}
+	r.lost(t, a)
+	list := r.demux.Opens()
+	if len(list) != 1 || list[0].FileID != m.FileID.Volatile || list[0].SessionID != 0 || list[0].User != "user1" || list[0].Share != "share" ||
+		list[0].Path != "f" || list[0].State.Durable != "v2" || list[0].Since.IsZero() {
+		t.Errorf("opens: %+v", list)
+	}
+	if !r.demux.CloseOpen(m.FileID.Volatile) {
+		t.Fatal("not closed")
+	}
+	b := r.durableClient(t, "user1", 1)
+	if _, st := b.openAs(comeBack(m.FileID, 7, 9)); st != ntstatus.ObjectNameNotFound {
+		t.Errorf("coming back for it: %v", st)
+	}
+	if m, st = b.openAs(durableV2(8, 9)); st != ntstatus.Success {
+		t.Fatal(st)
+	}
+	if !r.demux.CloseSession(b.ID) {
+		t.Fatal("session not closed")
+	}
+	if list, left := r.demux.Opens(), r.demux.detached.list(); len(list)+len(left) != 0 {
+		t.Errorf("left: %+v, %d detached", list, len(left))
+	}
+}

@@ -97,7 +97,7 @@ func (c *Connection) status() ConnectionStatus {
 	return st
 }
 
-// Close ends the session on the admin's behalf, as LOGOFF would ([MS-SMB2] 3.3.4.12).
+// Close ends the session as LOGOFF does ([MS-SMB2] 3.3.5.6), on the admin's behalf.
 func (s *Session) Close() { s.server.closeSession(s) }
 
 // CloseSession is Session.Close by id; false: there is none of that id.

@@ -59,7 +59,7 @@ func (n *node) closeID(id uint64) (reply closeReply) {
 	switch {
 	case session >= 0 && open >= 0:
 		reply.Fault = fmt.Sprintf("%s is a session and an open: name the file (SHARE/PATH) instead", hexID(id))
-	case session >= 0 && n.sessions.CloseSession(id):
+	case session >= 0 && (n.demux.CloseSession(id) || n.sessions.CloseSession(id)):
 		reply.Sessions = append(reply.Sessions, sessions[session])
 	case open >= 0 && n.demux.CloseOpen(id):
 		reply.Opens = append(reply.Opens, newOpenRow(&opens[open]))

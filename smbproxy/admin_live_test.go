@@ -91,6 +91,17 @@ func TestAdminLists(t *testing.T) {
 	if m, err := waits.Wait(t.Context()); err != nil || m.Header.Status != ntstatus.Pending {
 		t.Fatalf("a lock that must wait: %v, %v", m.Header.Status, err)
 	}
+	dir := openLive(t, b, "", func(q *smb2.CreateRequest) {
+		q.DesiredAccess, q.CreateDisposition, q.CreateOptions = smb2.FileListDirectory, smb2.FileOpen, smb2.FileDirectoryFile
+	})
+	watch := &smb2.ChangeNotifyRequest{FileID: dir, OutputBufferLength: 4096, CompletionFilter: smb2.FileNotifyChangeFileName, Flags: smb2.ChangeNotifyWatchTree}
+	watches, err := b.Start(smb2.CommandChangeNotify, watch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, err := watches.Wait(t.Context()); err != nil || m.Header.Status != ntstatus.Pending {
+		t.Fatalf("a notification that must wait: %v, %v", m.Header.Status, err)
+	}
 
 	rows := map[string]openRow{}
 	for _, o := range ask[[]openRow](t, c, "opens") {
@@ -122,12 +133,19 @@ func TestAdminLists(t *testing.T) {
 	if len(leases) != 1 || leases[0].Key != "01020300000000000000000000000000" || leases[0].Caching != "RWH" || leases[0].Name != "leased.txt" || leases[0].User != user.Name || leases[0].Version != 1 || len(leases[0].Opens) != 1 {
 		t.Errorf("leases: %+v", leases)
 	}
-	if s := ask[statusReply](t, c, "status"); s.Opens != 4 || s.Files != 3 || s.Leases != 1 || s.Waiting != 1 || s.Disconnected != 0 {
+	notifies := ask[[]notifyRow](t, c, "notify")
+	if len(notifies) != 1 || notifies[0].Client == "" {
+		t.Fatalf("notify: %+v", notifies)
+	}
+	if want := (notifyRow{Open: hexID(dir.Volatile), User: user.Name, Client: notifies[0].Client, Share: "share", Name: `\`, Filter: "0x00000001", Subtree: true, Requests: 1}); notifies[0] != want {
+		t.Errorf("notify: got %+v, want %+v", notifies[0], want)
+	}
+	if s := ask[statusReply](t, c, "status"); s.Opens != 5 || s.Files != 4 || s.Leases != 1 || s.Waiting != 2 || s.Watches != 1 || s.Disconnected != 0 {
 		t.Errorf("status: %+v", s)
 	}
 	for command, words := range map[string][]string{
 		"opens": {"DenyMode", "EXCLUSIVE+BATCH", "LEASE(RWH)", "RDWR", "locked.txt"}, "locks": {"Start", "100", "waits"},
-		"leases": {"RWH", "leased.txt"}, "notify": {"Filter"}, "status": {"3 files, 1 leases"}, "sessions": {"Username", hexID(sa.ID)},
+		"leases": {"RWH", "leased.txt"}, "notify": {"Filter", "0x00000001", "yes"}, "status": {"4 files, 1 leases, 1 watched"}, "sessions": {"Username", hexID(sa.ID)},
 	} {
 		out, err := c.Proxy.Run(t.Context(), command)
 		for _, w := range words {
@@ -142,6 +160,10 @@ func TestAdminLists(t *testing.T) {
 	defer cancel()
 	if m, err := waits.Wait(ctx); err != nil || m.Header.Status != ntstatus.Success {
 		t.Errorf("the lock that waited for a closed open's: %v, %v", m.Header.Status, err)
+	}
+	closeLive(t, c, hexID(dir.Volatile), "closed open")
+	if m, err := watches.Wait(ctx); err != nil || m.Header.Status != ntstatus.NotifyCleanup {
+		t.Errorf("the notification of a closed directory: %v, %v", m.Header.Status, err)
 	}
 	closeLive(t, c, "share/Leased.txt", "leased.txt in share share")
 	closeLive(t, c, `share\locked.txt`, "closed open "+hexID(theirs.Volatile))
