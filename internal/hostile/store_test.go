@@ -273,6 +273,11 @@ func (s *store) list(r *session.Request, h *handle) {
 		r.Fail(ntstatus.NoMoreFiles)
 		return
 	}
+	var m smb2.QueryDirectoryRequest
+	if err := m.Decode(r.Message()); err != nil || m.OutputBufferLength < 16 {
+		r.Fail(ntstatus.InfoLengthMismatch)
+		return
+	}
 	r.Reply(ntstatus.Success, &smb2.QueryDirectoryResponse{OutputBuffer: make([]byte, 16)})
 }
 
@@ -281,6 +286,11 @@ func (s *store) notify(r *session.Request, _ *handle) {
 }
 
 func (s *store) query(r *session.Request, _ *handle) {
+	var m smb2.QueryInfoRequest
+	if err := m.Decode(r.Message()); err != nil || m.OutputBufferLength < 8 {
+		r.Fail(ntstatus.InfoLengthMismatch)
+		return
+	}
 	r.Reply(ntstatus.Success, &smb2.QueryInfoResponse{OutputBuffer: make([]byte, 8)})
 }
 
