@@ -118,12 +118,9 @@ func scrub(msg []byte) {
 	smb2.SetRawProcessID(msg, 0)
 }
 
-// newRequest makes a request of our own.
+// newRequest makes a request of our own, as the backend's side makes its.
 func newRequest(cmd smb2.Command, body smb2.Body, size int) *transport.Frame {
-	f := transport.NewFrame(smb2.HeaderSize + size)
-	h := smb2.Header{Command: cmd}
-	f.SetBytes(body.Append(h.Append(f.Bytes())))
-	return f
+	return backend.NewRequest(cmd, body, size)
 }
 
 // Pending tells the client that the backend takes its time (backend.Completion).

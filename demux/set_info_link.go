@@ -10,21 +10,15 @@ import (
 // other. Streams have no links.
 func setLink(r *session.Request, o *open, m *smb2.SetInfoRequest) {
 	var info smb2.FileLinkInfo
-	if err := info.Decode(m.Buffer); err != nil {
+	if err := retarget(m, &info, &info.FileName); err != nil {
 		r.FailErr(err)
 		return
 	}
-	name, err := targetName(info.FileName)
-	if err != nil {
-		r.FailErr(err)
-		return
-	}
+	name := info.FileName
 	if _, stream := splitStream(name); stream != "" {
 		r.Fail(ntstatus.InvalidParameter) // Samba: the same (4.17)
 		return
 	}
-	info.FileName = name
-	m.Buffer = info.Append(nil)
 	if o.tree.share.crosses(o.Name(), name) {
 		r.Fail(ntstatus.NotSameDevice)
 		return

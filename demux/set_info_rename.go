@@ -11,19 +11,28 @@ import (
 	"smbproxy/statedb/core"
 )
 
+// retarget normalises the new name in a request for a rename or a link. info is what the request's buffer holds, and
+// name where in it the name stands.
+func retarget(m *smb2.SetInfoRequest, info smb2.Message, name *string) error {
+	err := info.Decode(m.Buffer)
+	if err == nil {
+		*name, err = targetName(*name)
+	}
+	if err == nil {
+		m.Buffer = info.Append(nil)
+	}
+	return err
+}
+
 // setRename serves FileRenameInformation ([MS-FSCC] 2.4.42.2): the new name is normalised like
 // any other.
 func setRename(r *session.Request, o *open, m *smb2.SetInfoRequest) {
 	var info smb2.FileRenameInfo
-	if err := info.Decode(m.Buffer); err != nil {
+	if err := retarget(m, &info, &info.FileName); err != nil {
 		r.FailErr(err)
 		return
 	}
-	name, err := targetName(info.FileName)
-	if err != nil {
-		r.FailErr(err)
-		return
-	}
+	name := info.FileName
 	path, stream := splitStream(name)
 	if stream != "" && !o.isStream() && path == "" {
 		// Samba: 4.17's smbd dies of ":stream" as the new name of a file, and with it every
@@ -31,8 +40,6 @@ func setRename(r *session.Request, o *open, m *smb2.SetInfoRequest) {
 		r.Fail(ntstatus.ObjectNameInvalid)
 		return
 	}
-	info.FileName = name
-	m.Buffer = info.Append(nil)
 	if path == "" {
 		base, _ := splitStream(o.Name())
 		name = base + stream

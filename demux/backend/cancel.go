@@ -65,7 +65,7 @@ func (cn *connection) sendCancel(w departure) {
 	if w.call == nil {
 		return
 	}
-	f := newRequest(smb2.CommandCancel, &smb2.CancelRequest{})
+	f := NewRequest(smb2.CommandCancel, &smb2.CancelRequest{}, smallBody)
 	msg := f.Bytes()
 	smb2.SetRawMessageID(msg, w.messageID)
 	if w.asyncID != 0 {

@@ -64,7 +64,7 @@ func TestCancelWhileSending(t *testing.T) {
 	id, st := create(t, tree, "", smb2.FileListDirectory, smb2.FileOpen)
 	must(t, "open the root", st)
 	o := newOp()
-	o.Frame = newRequest(smb2.CommandChangeNotify, &smb2.ChangeNotifyRequest{FileID: id.Wire(), OutputBufferLength: 4096, CompletionFilter: 1})
+	o.Frame = NewRequest(smb2.CommandChangeNotify, &smb2.ChangeNotifyRequest{FileID: id.Wire(), OutputBufferLength: 4096, CompletionFilter: 1}, smallBody)
 	o.Done, o.hook = o, func([]byte) { tree.Cancel(&o.Call) }
 	tree.Submit(&o.Call)
 	if got := o.result(t); got.err != nil || got.status != ntstatus.Cancelled {

@@ -15,7 +15,7 @@ import (
 // cancelled and err wraps ctx's; a CREATE that succeeds all the same is closed.
 func (t *Tree) Do(ctx context.Context, cmd smb2.Command, body smb2.Body, charge uint16) (h smb2.Header, reply *transport.Frame, err error) {
 	w := &waiter{done: make(chan struct{})}
-	w.Frame, w.CreditCharge = newRequest(cmd, body), charge
+	w.Frame, w.CreditCharge = NewRequest(cmd, body, smallBody), charge
 	w.tree, w.session, w.client = t.tc, t.tc.session, t.client
 	return t.tc.session.conn.wait(ctx, w)
 }
@@ -78,7 +78,7 @@ func (o orphan) Complete(_ *Call, h *smb2.Header, reply *transport.Frame, _ erro
 	if created.Decode(reply.Bytes()) != nil {
 		return
 	}
-	c := &Call{Done: forget{}, Frame: newRequest(smb2.CommandClose, &smb2.CloseRequest{FileID: created.FileID})}
+	c := &Call{Done: forget{}, Frame: NewRequest(smb2.CommandClose, &smb2.CloseRequest{FileID: created.FileID}, smallBody)}
 	c.tree, c.session = o.call.tree, o.call.session
 	c.session.conn.submit(c)
 }

@@ -241,7 +241,7 @@ func TestPanicInCompletion(t *testing.T) {
 	other := mustConnect(t, p, "user2", "share", 2)
 	waiting := notify(t, tree)
 	c := &careless{failed: make(chan struct{})}
-	c.Frame, c.Done = newRequest(smb2.CommandEcho, &smb2.EchoRequest{}), c
+	c.Frame, c.Done = NewRequest(smb2.CommandEcho, &smb2.EchoRequest{}, smallBody), c
 	tree.Submit(&c.Call)
 	<-c.failed
 	<-tree.Gone()
@@ -254,7 +254,7 @@ func TestPanicInCompletion(t *testing.T) {
 	}
 	// The submitter's own goroutine survives as well.
 	c = &careless{failed: make(chan struct{})}
-	c.Frame, c.Done = newRequest(smb2.CommandEcho, &smb2.EchoRequest{}), c
+	c.Frame, c.Done = NewRequest(smb2.CommandEcho, &smb2.EchoRequest{}, smallBody), c
 	tree.Submit(&c.Call)
 	<-c.failed
 	mustConnect(t, p, "user1", "share", 1)

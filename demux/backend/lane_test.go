@@ -45,7 +45,7 @@ func (o *op) Complete(_ *Call, h *smb2.Header, _ *transport.Frame, err error) {
 // submit sends a request and returns its operation.
 func submit(tree *Tree, cmd smb2.Command, body smb2.Body) *op {
 	o := newOp()
-	o.Frame, o.Done = newRequest(cmd, body), o
+	o.Frame, o.Done = NewRequest(cmd, body, smallBody), o
 	tree.Submit(&o.Call)
 	return o
 }

@@ -39,7 +39,7 @@ func (cn *connection) negotiate(ctx context.Context) error {
 	neg := &cn.neg
 	w := &waiter{done: make(chan struct{})}
 	w.hook = func(msg []byte) { neg.preauth.Update(msg) }
-	w.Frame = newRequest(smb2.CommandNegotiate, cfg.negotiateRequest())
+	w.Frame = NewRequest(smb2.CommandNegotiate, cfg.negotiateRequest(), smallBody)
 	h, reply, err := cn.wait(ctx, w)
 	if err != nil {
 		return err

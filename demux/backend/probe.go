@@ -97,5 +97,5 @@ func (cn *connection) ping() {
 	cn.pinger = newEcho()
 	w := cn.departLocked(cn.pinger)
 	cn.mu.Unlock()
-	cn.send(newRequest(smb2.CommandEcho, &smb2.EchoRequest{}), w)
+	cn.send(NewRequest(smb2.CommandEcho, &smb2.EchoRequest{}, smallBody), w)
 }

@@ -157,10 +157,10 @@ func (s *session) authenticate(ctx context.Context) error {
 	w := &waiter{done: make(chan struct{})}
 	w.session, w.unverified = s, true
 	w.hook = func(msg []byte) { hash.Update(msg) }
-	w.Frame = newRequest(smb2.CommandSessionSetup, &smb2.SessionSetupRequest{
+	w.Frame = NewRequest(smb2.CommandSessionSetup, &smb2.SessionSetupRequest{
 		PreviousSessionID: s.previous,
 		SecurityMode:      uint8(smb2.NegotiateSigningEnabled), SecurityBuffer: token,
-	})
+	}, smallBody)
 	h, reply, err := cn.wait(ctx, w)
 	if err != nil {
 		return err
@@ -275,7 +275,7 @@ func (l logoff) Complete(_ *Call, _ *smb2.Header, _ *transport.Frame, err error)
 
 // logoff ends a session that cn.users does not name any more.
 func (s *session) logoff() {
-	c := &Call{Done: logoff{s: s}, Frame: newRequest(smb2.CommandLogoff, &smb2.LogoffRequest{})}
+	c := &Call{Done: logoff{s: s}, Frame: NewRequest(smb2.CommandLogoff, &smb2.LogoffRequest{}, smallBody)}
 	c.session = s
 	s.conn.submit(c)
 }

@@ -222,7 +222,7 @@ func (cn *connection) pump() {
 				cn.begged = total
 				w := cn.departLocked(cn.beg())
 				cn.mu.Unlock()
-				cn.send(newRequest(smb2.CommandEcho, &smb2.EchoRequest{}), w)
+				cn.send(NewRequest(smb2.CommandEcho, &smb2.EchoRequest{}, smallBody), w)
 				return
 			}
 			cn.hopelessLocked(c)
@@ -282,9 +282,12 @@ func (forget) Pending(*Call) {}
 // Complete implements Completion.
 func (forget) Complete(*Call, *smb2.Header, *transport.Frame, error) {}
 
-// newRequest makes a frame of a header that says cmd, and body.
-func newRequest(cmd smb2.Command, body smb2.Body) *transport.Frame {
-	f := transport.NewFrame(smb2.HeaderSize + 192)
+// smallBody is room for the bodies of requests without a payload.
+const smallBody = 192
+
+// NewRequest makes a frame of a header that says cmd, and body; size is about how long that is.
+func NewRequest(cmd smb2.Command, body smb2.Body, size int) *transport.Frame {
+	f := transport.NewFrame(smb2.HeaderSize + size)
 	h := smb2.Header{Command: cmd}
 	f.SetBytes(body.Append(h.Append(f.Bytes())))
 	return f

@@ -140,7 +140,7 @@ func (tc *treeConnect) ask(ctx context.Context) error {
 	host, _, _ := net.SplitHostPort(p.cfg.Address) // checked by Config
 	w := &waiter{done: make(chan struct{})}
 	w.session = s
-	w.Frame = newRequest(smb2.CommandTreeConnect, &smb2.TreeConnectRequest{Path: `\\` + host + `\` + tc.share})
+	w.Frame = NewRequest(smb2.CommandTreeConnect, &smb2.TreeConnectRequest{Path: `\\` + host + `\` + tc.share}, smallBody)
 	h, reply, err := s.conn.wait(ctx, w)
 	if err != nil {
 		return err
@@ -183,7 +183,7 @@ func (tc *treeConnect) forgetLocked() {
 
 // disconnect ends a tree that forgetLocked was called for.
 func (tc *treeConnect) disconnect() {
-	c := &Call{Done: forget{}, Frame: newRequest(smb2.CommandTreeDisconnect, &smb2.TreeDisconnectRequest{})}
+	c := &Call{Done: forget{}, Frame: NewRequest(smb2.CommandTreeDisconnect, &smb2.TreeDisconnectRequest{}, smallBody)}
 	c.tree, c.session = tc, tc.session
 	tc.session.conn.submit(c)
 }
