@@ -27,6 +27,22 @@ type serverCopy struct {
 	name           func(ctx context.Context, b *beside) error
 }
 
+// run does the copy on a goroutine, before which neither of its opens is closed.
+func (c *serverCopy) run(r *session.Request, d *Demux) {
+	if !c.target.begin(r, 0) {
+		return
+	}
+	if !c.source.begin(r, 0) {
+		c.target.quit(0)
+		return
+	}
+	r.Go(func(ctx context.Context) {
+		defer c.target.quit(0)
+		defer c.source.quit(0)
+		d.copyOnServer(ctx, r, c)
+	})
+}
+
 // copyOnServer ends a server-side copy. A source that lies elsewhere than target is opened there for the time of the copy.
 // Where the backend is lost it is done again: the bytes are the same, unless source and target are one file. Blocks.
 func (d *Demux) copyOnServer(ctx context.Context, r *session.Request, c *serverCopy) {

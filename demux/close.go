@@ -8,11 +8,14 @@ import (
 	"smbproxy/statedb/core"
 )
 
-// Delete-pending stands in the state and at the backend: the backend is told when a client says so,
-// or when a handle that shall delete its file is closed, and deletes the file with its last handle.
+// Delete-pending stands in the state and at the backend. The backend deletes a file with the last handle that it knows;
+// with several backends it does not know all. So the handle that may delete is kept there until the last CLOSE.
 //
-//	client's CLOSE    backend (delete-pending first, if on close), then the state, then the reply
-//	anything else     the state, so that nobody meets what is gone, then the backend
+//	CLOSE of a handle that deletes nothing    backend, then the state, then the reply
+//	CLOSE of one that does                    the state; not the last: the handle is kept (deleters), and the reply;
+//	                                          the last: deleted at the backend, then the reply
+//	last CLOSE, and another has to delete     backend, the state, deletion by the handle that was kept, then the reply
+//	closed by nobody's request                the state, so that nobody meets what is gone, then the backend
 //
 // Where the state says that a file goes with this close, its name is not free until the backend has
 // answered: core.Unlinked.
@@ -32,35 +35,101 @@ func closeFile(r *session.Request) {
 		r.Reply(ntstatus.Success, &smb2.CloseResponse{})
 		return
 	}
-	if o.data == nil && !o.deleteOnClose {
+	if o.data == nil && !o.deletes() && o.idle() {
 		relay(r, o, 0, closed)
 		return
 	}
 	r.Retain()
-	o.data.close(func() { closeName(r, o) })
+	o.whenIdle(func() { o.data.close(func() { closeName(r, o) }) })
 }
 
 // closeName is closeFile when nothing but the handle of the name is left.
 func closeName(r *session.Request, o *open) {
-	if !o.deleteOnClose {
+	if !o.arbitrated || !o.deletes() {
 		relay(r, o, 0, closed)
 		return
 	}
-	o.submit(smb2.CommandSetInfo, deletion, func(_ *attachment, h *smb2.Header, _ *transport.Frame, err error) {
-		relay(r, o, 0, closedBy(statusOf(h, err)))
+	d := o.tree.demux
+	o.touched()
+	res := d.release(o, &core.Close{Open: o.state})
+	switch del := res.Delete; {
+	case res.Needed: // it is among the deleters
+		keepForDeletion(r, o)
+	case del != nil && del.By == o.state:
+		o.submit(smb2.CommandSetInfo, deletion, func(_ *attachment, h *smb2.Header, _ *transport.Frame, err error) {
+			relay(r, o, 0, closedTold(del, statusOf(h, err)))
+		})
+	default:
+		relay(r, o, 0, closedTold(del, ntstatus.Success))
+	}
+}
+
+// keepForDeletion replies to the CLOSE of an open that is kept, with the file's attributes if they are wanted.
+func keepForDeletion(r *session.Request, o *open) {
+	var m smb2.CloseRequest
+	_ = m.Decode(r.Message()) // openOf has read it before
+	if m.Flags&smb2.CloseFlagPostqueryAttrib == 0 {
+		r.Reply(ntstatus.Success, &smb2.CloseResponse{})
+		return
+	}
+	o.submit(smb2.CommandQueryInfo, func(h *handle) smb2.Body {
+		return &smb2.QueryInfoRequest{
+			InfoType: smb2.InfoFile, FileInfoClass: smb2.FileNetworkOpenInformation, OutputBufferLength: 56, FileID: h.fid.Wire(),
+		}
+	}, func(_ *attachment, h *smb2.Header, reply *transport.Frame, err error) {
+		answer := smb2.CloseResponse{}
+		var m smb2.QueryInfoResponse
+		var info smb2.FileNetworkOpenInfo
+		if statusOf(h, err) == ntstatus.Success && m.Decode(reply.Bytes()) == nil && info.Decode(m.OutputBuffer) == nil {
+			answer = smb2.CloseResponse{
+				Flags: smb2.CloseFlagPostqueryAttrib, CreationTime: info.CreationTime, LastAccessTime: info.LastAccessTime,
+				LastWriteTime: info.LastWriteTime, ChangeTime: info.ChangeTime,
+				AllocationSize: info.AllocationSize, EndofFile: info.EndOfFile, FileAttributes: info.FileAttributes,
+			}
+		}
+		r.Reply(ntstatus.Success, &answer)
 	})
 }
 
 // closed ends a CLOSE. What is open at no backend any more is closed.
 func closed(p *op, h *smb2.Header, reply *transport.Frame, err error) {
-	at, o := p.at, p.open
-	if o.arbitrated {
-		d := o.tree.demux
+	var del *core.Deletion
+	if o := p.open; o.arbitrated {
 		o.touched()
-		d.unlinked(d.tell(&core.Close{Open: o.state}).Delete, statusOf(h, err))
+		del = o.tree.demux.tell(&core.Close{Open: o.state}).Delete
 	}
-	endClose(p, h, reply, err)
-	at.drop()
+	endDeletion(p, h, reply, err, del, ntstatus.Success)
+}
+
+// closedTold is closed where the state has been told before; st is what became of the deletion so far.
+func closedTold(del *core.Deletion, st ntstatus.Status) finisher {
+	return func(p *op, h *smb2.Header, reply *transport.Frame, err error) { endDeletion(p, h, reply, err, del, st) }
+}
+
+// endDeletion replies to a CLOSE when what it has to delete, if anything, is deleted.
+func endDeletion(p *op, h *smb2.Header, reply *transport.Frame, err error, del *core.Deletion, st ntstatus.Status) {
+	at, d := p.at, p.open.tree.demux
+	if st == ntstatus.Success {
+		st = statusOf(h, err)
+	}
+	other := d.deleters.of(del)
+	if other == nil {
+		d.unlinked(del, st)
+		endClose(p, h, reply, err)
+		at.drop()
+		return
+	}
+	var header smb2.Header
+	if err == nil {
+		header, reply = *h, reply.Detach()
+	}
+	d.erase(other, del, func() {
+		endClose(p, &header, reply, err)
+		if reply != nil {
+			reply.Release()
+		}
+		at.drop()
+	})
 }
 
 // endClose is the reply. A handle that is lost and cannot be had again is closed: there is nothing left that could fail.
@@ -70,19 +139,6 @@ func endClose(p *op, h *smb2.Header, reply *transport.Frame, err error) {
 		return
 	}
 	pass(p, h, reply, err)
-}
-
-// closedBy is closed where the backend has said st to the deletion.
-func closedBy(st ntstatus.Status) finisher {
-	if st == ntstatus.Success {
-		return closed
-	}
-	return func(p *op, h *smb2.Header, reply *transport.Frame, err error) {
-		at, d := p.at, p.open.tree.demux
-		d.unlinked(d.tell(&core.Close{Open: p.open.state}).Delete, st)
-		endClose(p, h, reply, err)
-		at.drop()
-	}
 }
 
 // unlinked tells the state what the backend has made of a deletion, if there is one.
@@ -97,38 +153,37 @@ func (o *open) abandon() {
 	if o.endedHere() {
 		return
 	}
-	var del *core.Deletion
+	var res core.Result
 	if o.arbitrated {
-		del = o.tree.demux.tell(&core.Close{Open: o.state}).Delete
+		res = o.tree.demux.release(o, &core.Close{Open: o.state})
 	}
-	o.closeAtBackend(del)
+	o.closeAtBackend(res)
 }
 
 // closeAtBackend closes the backend's handle of an open that the state has forgotten, and with it the
-// file that del says is to go. A handle that is lost and has nothing to delete is closed already.
-func (o *open) closeAtBackend(del *core.Deletion) {
-	o.data.close(func() { o.closeNameAtBackend(del) })
+// file that it says is to go. A handle that is lost and has nothing to delete is closed already.
+func (o *open) closeAtBackend(res core.Result) {
+	o.whenIdle(func() { o.data.close(func() { o.closeNameAtBackend(res) }) })
 }
 
 // closeNameAtBackend is closeAtBackend when nothing but the handle of the name is left.
-func (o *open) closeNameAtBackend(del *core.Deletion) {
-	last := func(st ntstatus.Status) {
-		o.submit(smb2.CommandClose, closing, func(at *attachment, h *smb2.Header, _ *transport.Frame, err error) {
-			if st == ntstatus.Success {
-				st = statusOf(h, err)
-			}
-			o.tree.demux.unlinked(del, st)
-			at.drop()
-		})
-	}
+func (o *open) closeNameAtBackend(res core.Result) {
+	d, del := o.tree.demux, res.Delete
 	switch {
-	case !o.deleteOnClose && del == nil && o.dead():
+	case res.Needed: // it is among the deleters
+	case del != nil && del.By == o.state:
+		d.erase(o, del, func() {})
+	case del == nil && o.dead():
 		o.held().at.drop()
-	case !o.deleteOnClose:
-		last(ntstatus.Success)
 	default:
-		o.submit(smb2.CommandSetInfo, deletion, func(_ *attachment, h *smb2.Header, _ *transport.Frame, err error) {
-			last(statusOf(h, err))
+		other := d.deleters.of(del)
+		o.submit(smb2.CommandClose, closing, func(at *attachment, h *smb2.Header, _ *transport.Frame, err error) {
+			if other != nil {
+				d.erase(other, del, func() {})
+			} else {
+				d.unlinked(del, statusOf(h, err))
+			}
+			at.drop()
 		})
 	}
 }

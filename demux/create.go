@@ -117,7 +117,7 @@ func (c *creation) steps(ctx context.Context) error {
 // enter gives the client its open.
 func (c *creation) enter(o *open, grant *core.Result) error {
 	if err := c.t.session.add(o); err != nil {
-		o.closeAtBackend(c.d.tell(&core.Close{Open: o.state}).Delete)
+		o.closeAtBackend(c.d.tell(&core.Close{Open: o.state}))
 		return err
 	}
 	if c.found.destroys {

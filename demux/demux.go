@@ -33,6 +33,8 @@ type Demux struct {
 	dataHandles dataHandles
 	full        sync.Map // of *rate.Sometimes by backend: see diskFull
 
+	deleters deleters
+
 	mu       sync.Mutex                // guards sessions
 	sessions map[uint64]*clientSession // by SessionId
 }

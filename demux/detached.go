@@ -84,12 +84,12 @@ func (cs *clientSession) takeArbitrated() []*open {
 // among the detached ones first: from the moment on that the state lets go of it, it may be closed or claimed.
 func (d *Demux) letGo(o *open) {
 	d.detached.put(o)
-	r := d.tell(&core.Disconnect{Open: o.state})
+	r := d.release(o, &core.Disconnect{Open: o.state})
 	if r.Durable {
 		o.data.close(func() {}) // opened again when they are needed
 		return
 	}
 	if d.detached.take(o.state) != nil {
-		o.closeAtBackend(r.Delete)
+		o.closeAtBackend(r)
 	}
 }

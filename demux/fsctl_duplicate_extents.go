@@ -33,5 +33,5 @@ func duplicateExtents(d *Demux, r *session.Request, target *open, m *smb2.IoctlR
 		smb2.SetRawFileID(q.Input, 0, b.fid.Wire())
 		return nil
 	}}
-	r.Go(func(ctx context.Context) { d.copyOnServer(ctx, r, c) })
+	c.run(r, d)
 }

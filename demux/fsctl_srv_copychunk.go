@@ -49,7 +49,7 @@ func copychunk(d *Demux, r *session.Request, target *open, m *smb2.IoctlRequest)
 		copy(q.Input, key)
 		return err
 	}}
-	r.Go(func(ctx context.Context) { d.copyOnServer(ctx, r, c) })
+	c.run(r, d)
 }
 
 // checkCopychunk says whether a byte-range lock stands against a copy. Input that does not decode, or asks for too

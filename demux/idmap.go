@@ -41,16 +41,21 @@ type open struct {
 	options       smb2.CreateOptions // as asked for
 	data          *spread            // nil: all of it goes through names
 	action        smb2.CreateAction
+	deleting      atomic.Bool // it has made its file delete-pending
 	unseen        atomic.Bool // its CREATE may still be replayed: the client has not used it yet
 
 	mu        sync.Mutex // guards what follows
 	name      string     // normalised; a rename through this open changes it
 	renaming  string     // the name that a rename under way gives it; empty: none is
 	moves     moves
+	busy      busy
 	listing   *listing      // of a directory
 	resumeKey *resumeKey    // asked for by FSCTL_SRV_REQUEST_RESUME_KEY; nil: not yet
 	watch     *backendWatch // of a watched directory; nil: the backend has not been asked
 }
+
+// deletes says whether the file may go with this open.
+func (o *open) deletes() bool { return o.deleteOnClose || o.deleting.Load() }
 
 // Name is the normalised name, as far as this open knows it.
 func (o *open) Name() string {

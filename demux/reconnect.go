@@ -106,6 +106,7 @@ func (o *open) inSession(t *tree) *open {
 	}
 	n.names.Store(o.held())
 	n.data = o.data.again(n)
+	n.deleting.Store(o.deleting.Load())
 	return n
 }
 

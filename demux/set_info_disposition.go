@@ -20,8 +20,13 @@ func setDeletePending(r *session.Request, o *open, m *smb2.SetInfoRequest) {
 		return
 	}
 	d := o.tree.demux
+	req := d.state.NewRequestID()
+	if !o.begin(r, req) {
+		return
+	}
 	r.Go(func(ctx context.Context) {
-		res := d.await(ctx, r, &core.SetDisposition{Req: d.state.NewRequestID(), Open: o.state, Delete: info.DeletePending})
+		defer o.quit(req)
+		res := d.await(ctx, r, &core.SetDisposition{Req: req, Open: o.state, Delete: info.DeletePending})
 		if res.Status != ntstatus.Success {
 			r.Fail(res.Status)
 			return
@@ -35,6 +40,9 @@ func setDeletePending(r *session.Request, o *open, m *smb2.SetInfoRequest) {
 			}
 			r.FailErr(err)
 			return
+		}
+		if o.deleting.Store(info.DeletePending); !info.DeletePending {
+			d.spare(res.Open)
 		}
 		r.Reply(ntstatus.Success, &smb2.SetInfoResponse{})
 	})

@@ -53,17 +53,24 @@ func setRename(r *session.Request, o *open, m *smb2.SetInfoRequest) {
 		return
 	}
 	q := *m
-	r.Go(func(ctx context.Context) { o.rename(ctx, r, &q, name, info.ReplaceIfExists) })
+	req := o.tree.demux.state.NewRequestID()
+	if !o.begin(r, req) {
+		return
+	}
+	r.Go(func(ctx context.Context) {
+		defer o.quit(req)
+		o.rename(ctx, r, req, &q, name, info.ReplaceIfExists)
+	})
 }
 
 // rename asks the state, which may have to wait for others to give up their handles, then the
 // backend ([MS-FSA] 2.1.5.15.11). The names stay out of use until both know.
-func (o *open) rename(ctx context.Context, r *session.Request, m *smb2.SetInfoRequest, name string, over bool) {
+func (o *open) rename(ctx context.Context, r *session.Request, req core.RequestID, m *smb2.SetInfoRequest, name string, over bool) {
 	d := o.tree.demux
 	path, stream := splitStream(name)
 	from, _ := splitStream(o.Name())
 	q := &core.Rename{
-		Req: d.state.NewRequestID(), Open: o.state, To: core.Name{Volume: o.tree.volume(), Path: foldName(path)}, Over: over,
+		Req: req, Open: o.state, To: core.Name{Volume: o.tree.volume(), Path: foldName(path)}, Over: over,
 		Stream: foldStream(stream),
 	}
 	res := d.await(ctx, r, q)

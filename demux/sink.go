@@ -119,7 +119,10 @@ func (s *Sink) Closed(c core.Closed) {
 		s.demux.unlinked(c.Delete, ntstatus.UnexpectedNetworkError)
 		return
 	}
-	o.closeAtBackend(c.Delete)
+	if c.Needed {
+		s.demux.deleters.put(o)
+	}
+	o.closeAtBackend(core.Result{Open: c.Open, Delete: c.Delete, Needed: c.Needed})
 }
 
 // fileID is the FileId of an open: both halves are its number.

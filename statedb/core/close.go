@@ -18,7 +18,15 @@ func (c *Close) apply(s *State, now Instant) Result {
 	if c.Abandon {
 		o.flags &^= deleteOnClose
 	}
-	return Result{Open: c.Open, Delete: s.close(now, o)}
+	return s.closed(now, o)
+}
+
+// closed closes an open and says what is to be done about its file.
+func (s *State) closed(now Instant, o *open) Result {
+	r := Result{Open: o.id, Delete: s.close(now, o)}
+	f := o.file
+	r.Needed = r.Delete == nil && f.deletePending && !f.unlinking && f.deleter == o.id
+	return r
 }
 
 // close takes an open out of everything it is in.
@@ -90,6 +98,7 @@ func (s *State) closeUnasked(now Instant, o *open, why CloseReason) {
 		ss = o.session.id
 	}
 	e := Closed{Open: o.id, Reason: why, Session: ss, User: o.userOf(), Display: o.display()}
-	e.Delete = s.close(now, o)
+	r := s.closed(now, o)
+	e.Delete, e.Needed = r.Delete, r.Needed
 	s.emit(e)
 }

@@ -7,7 +7,7 @@ import (
 
 // SetDisposition is FileDispositionInformation ([MS-FSA] 2.1.5.15.3): the file becomes
 // delete-pending, or is not any more. Whether the file may be deleted (access, read-only,
-// directory not empty) the caller has checked. Others' right to keep handles is broken
+// directory not empty) the caller has checked. Of what is not to be deleted any more, Result.Open was to do it. Others' right to keep handles is broken
 // first, and waited for.
 type SetDisposition struct {
 	Req    RequestID
@@ -26,9 +26,10 @@ func (c *SetDisposition) try(s *State, now Instant, w *waiter) Result {
 	}
 	f := o.file
 	if !c.Delete {
+		r := Result{Open: f.deleter}
 		f.deletePending, f.deleter = false, 0
 		s.persist(o)
-		return Result{}
+		return r
 	}
 	if f.deletePending {
 		return Result{}

@@ -52,6 +52,7 @@ type Closed struct {
 	Reason  CloseReason
 	Session SessionID // zero when it was disconnected
 	Delete  *Deletion
+	Needed  bool   // as of Result
 	User    string // whose open it was
 	Display string // of a persistent open: its path as it was spelt
 }

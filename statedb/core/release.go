@@ -58,5 +58,5 @@ func (c *Disconnect) apply(s *State, now Instant) Result {
 		s.disconnect(now, o)
 		return Result{Open: c.Open, Durable: true}
 	}
-	return Result{Open: c.Open, Delete: s.close(now, o)}
+	return s.closed(now, o)
 }

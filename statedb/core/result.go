@@ -28,6 +28,10 @@ type Result struct {
 	// backend, then say Unlinked.
 	Delete *Deletion
 
+	// Needed is set by a Close that leaves the file delete-pending, of the open that made it so: nobody else may be able
+	// to delete it at the backend, so its handle there is kept until Delete names it.
+	Needed bool
+
 	From    Name      // Rename: the name that it takes away, for Renamed
 	Info    *OpenInfo // Query
 	Changes []Change  // Notify: what happened since the last one
