@@ -101,9 +101,9 @@ func (h *held) look() error {
 		case errors.Is(err, st):
 			return nil
 		case err == nil:
-			return fmt.Errorf("%s succeeded, want %v", what, st)
+			return fmt.Errorf("%s succeeded, want %s", what, st.Error())
 		}
-		return fmt.Errorf("%s: %w, want %v", what, err, st)
+		return fmt.Errorf("%s: %w, want %s", what, err, st.Error())
 	}
 	now := smb2.LockFlagFailImmediately
 	if err := errors.Join(

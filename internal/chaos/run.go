@@ -99,7 +99,7 @@ func newEnv(t testing.TB, p Plan, fault Fault) *Env {
 }
 
 // recovery is how long clients may stand still before a run is given up.
-const recovery = 90 * time.Second
+const recovery = 30 * time.Second
 
 // run is the run itself: clients, pulse, fault, and what is there afterwards.
 func (e *Env) run(w Workload, fault Fault, p Plan) Result {
@@ -160,7 +160,12 @@ func (e *Env) inflict(ctx context.Context, beat *pulse, fault Fault, after time.
 	if err != nil {
 		return err
 	}
-	if err := fault.Apply(ctx, e.C, victim); err != nil {
+	if e.C.Nodes[victim].Dirty() == 0 {
+		return errors.New("nothing was written through the victim: the fault would prove nothing")
+	}
+	soon, cancel := context.WithTimeout(ctx, recovery)
+	defer cancel()
+	if err := fault.Apply(soon, e.C, victim); err != nil {
 		return fmt.Errorf("%s: %w", fault.Name, err)
 	}
 	const goesOn = 10 // the step under way, and whole ones
