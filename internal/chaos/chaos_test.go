@@ -48,6 +48,9 @@ func TestShort(t *testing.T) {
 	for i, w := range pick(t, *workloads, allWorkloads(), allWorkloads()) {
 		for j, f := range pick(t, *faults, allFaults(), shortFaults) {
 			t.Run(w+"/"+f, func(t *testing.T) {
+				if why := known[w+"/"+f]; why != "" && *faults == "" {
+					t.Skip("known: " + why)
+				}
 				p := Plan{Seed: uint64(100*i + j + 1), Workload: w, Fault: f, After: 300 * time.Millisecond, Scale: Short}
 				report(t, p, Run(t, p))
 			})
@@ -56,7 +59,14 @@ func TestShort(t *testing.T) {
 }
 
 // shortFaults are those of the short form.
-var shortFaults = []string{"none"}
+var shortFaults = []string{"none", "kill", "drain"}
+
+// known are combinations that do not hold, with the reason. They run when they are asked for by
+// name.
+var known = map[string]string{
+	"churn/kill":  "a file deleted while its open moves is there afterwards, in one run of three",
+	"churn/drain": "the same; and a rename over a file is refused when opens move back",
+}
 
 // TestRandom is "make chaos".
 func TestRandom(t *testing.T) {

@@ -16,6 +16,7 @@
 // The backends write nothing back by themselves (clusterfs.Options.WriteBack), so that what is lost
 // with a node is all that was not flushed.
 //
-// TestShort has one run of every combination that holds, with small files; make chaos 50 random
-// ones with large ones.
+// TestShort has one run of every combination that holds, with small files; those that do not, with
+// the reason, are in its table "known". make chaos runs 50 random ones with large files, known or
+// not.
 package chaos

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -77,17 +78,24 @@ func (e *Env) client(command string) (string, error) {
 	r := e.Lab.Smbclient(e.C.Proxy.Addr(), e.Share,
 		lab.As(e.Lab.User("user1")), lab.ClientTimeout(5*time.Minute), lab.InDir(e.Dir), lab.Command(command))
 	if r.Err != nil || r.Status() != "" {
-		return r.Output, fmt.Errorf("a client ended with an error: %s", short(r.String()))
+		return r.Output, fmt.Errorf("smbclient ended with %w%s", errors.Join(r.Err, errors.New("error lines:")), errorLines(r.Output))
 	}
 	return r.Output, nil
 }
 
-// short keeps a message readable.
-func short(s string) string {
-	if len(s) > 3000 {
-		return s[:1500] + "\n[...]\n" + s[len(s)-1500:]
+// errorLines are the lines with a status, and without any the last ones.
+func errorLines(out string) string {
+	var found, all []string
+	for line := range strings.Lines(out) {
+		all = append(all, line)
+		if strings.Contains(line, "NT_STATUS_") {
+			found = append(found, line)
+		}
 	}
-	return s
+	if found == nil {
+		found = all[max(0, len(all)-5):]
+	}
+	return "\n" + strings.Join(found[:min(len(found), 10)], "")
 }
 
 // noise is a reader of bytes that do not repeat, the same for the same seed and name.
