@@ -89,26 +89,3 @@ func TestLive(t *testing.T) {
 		t.Errorf("got %q, %v", got, err)
 	}
 }
-
-func TestBackendCheck(t *testing.T) {
-	c := lab.New(t, lab.Options{}).MustCluster(lab.ClusterOptions{Shares: []lab.Share{{Name: "share"}, {Name: "other"}}})
-	check := func(user string) (string, error) {
-		return c.Proxy.Run(t.Context(), "backend", "check", lab.BackendName(0), "--user", user)
-	}
-	name := c.Lab.Users()[0].Name
-	if out, err := check(name); err != nil || strings.Count(out, "ok\n") != 3 {
-		t.Errorf("a good backend: %v\n%s", err, out)
-	}
-	if out, err := check("root"); err == nil || strings.Contains(out, "ok\n") {
-		t.Errorf("as root: %v\n%s", err, out)
-	}
-	if _, err := check("no-such-user"); err == nil || !strings.Contains(err.Error(), "this host does not know the user") {
-		t.Errorf("as an unknown user: %v", err)
-	}
-	if err := c.Backends[0].Stop(); err != nil {
-		t.Fatal(err)
-	}
-	if out, err := check(name); err == nil || strings.Contains(out, "ok\n") || strings.Count(out, "\n") != 3 {
-		t.Errorf("a backend that is down: %v\n%s", err, out)
-	}
-}

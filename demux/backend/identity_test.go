@@ -145,7 +145,7 @@ func TestKeyRotation(t *testing.T) {
 		t.Fatal(err)
 	}
 	mustConnect(t, p, "user2", "share", 2)
-	if tk, err := p.mint("user2"); err != nil || tk.kvno != 2 {
+	if tk, err := p.mint("user2", nil); err != nil || tk.kvno != 2 {
 		t.Fatalf("minted with key version %d, %v, want 2", tk.kvno, err)
 	}
 	cfg := r.config()

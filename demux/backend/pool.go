@@ -186,14 +186,17 @@ func (p *Pool) connect(ctx context.Context, a *assignment, share string) (t *Tre
 	return &Tree{pool: p, tc: tc, at: a, client: cn.client(a.key.affinity)}, false, nil
 }
 
-// mint makes a ticket with the newest key.
-func (p *Pool) mint(user string) (*ticket, error) {
+// mint makes a ticket with a key, nil: the newest.
+func (p *Pool) mint(user string, with *serviceKey) (*ticket, error) {
 	key, warn, err := p.keys.get()
 	if warn != nil {
 		p.log.Error("keytab is bad, the last good key serves on", slog.Any("error", warn))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("backend %q: %w: %w", p.cfg.Name, ntstatus.InternalError, err)
+	}
+	if with != nil {
+		key = *with
 	}
 	t, err := mint(key, p.cfg.SPN, p.cfg.Realm, user, time.Now(), p.cfg.TicketLife)
 	if err != nil {

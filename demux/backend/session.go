@@ -26,6 +26,8 @@ type session struct {
 	user string
 	// previous is the SessionId of the session that this one fences, 0: none.
 	previous uint64
+	// key seals the ticket, nil: the newest of the keytab.
+	key *serviceKey
 
 	ready chan struct{} // closed when set up or failed
 	// Fixed once ready is closed. err says that there is no session.
@@ -35,6 +37,7 @@ type session struct {
 	sealer  *crypto.Sealer // to the backend
 	opener  *crypto.Sealer // from it
 	encrypt bool           // everything is sealed
+	flags   smb2.SessionFlags
 
 	// Guarded by conn.mu.
 	trees    map[string]*treeConnect // by folded share name
@@ -144,7 +147,7 @@ func (s *session) begun() error {
 // 3.2.5.3. On a session that has an id already it renews that.
 func (s *session) authenticate(ctx context.Context) error {
 	cn, p := s.conn, s.conn.pool
-	t, err := p.mint(s.user)
+	t, err := p.mint(s.user, s.key)
 	if err != nil {
 		return err
 	}
@@ -212,7 +215,7 @@ func (s *session) install(id uint64, flags smb2.SessionFlags, key []byte, hash c
 		}
 	}
 	s.encrypt = s.sealer != nil && (p.cfg.Encrypt || flags&smb2.SessionFlagEncryptData != 0)
-	s.id, s.signer = id, signer
+	s.id, s.signer, s.flags = id, signer, flags
 	return nil
 }
 
