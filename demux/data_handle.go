@@ -12,10 +12,11 @@ const maxDataHandles = 16384
 // dataHandle is a handle for data only. Requests that go through it are counted, so that it is not given up under them.
 type dataHandle struct {
 	handle
-	slot *dataSlot
-	busy atomic.Int32 // requests under way; far below 0 once it is given up
-	used atomic.Bool  // since the list was last looked through
-	at_  *list.Element
+	slot    *dataSlot
+	busy    atomic.Int32 // requests under way; far below 0 once it is given up
+	used    atomic.Bool  // since the list was last looked through
+	over    atomic.Bool  // to be closed when nothing is under way
+	element *list.Element
 }
 
 // givenUp is added to busy of a handle that nobody may begin anything with.
@@ -34,7 +35,24 @@ func (h *dataHandle) begin() bool {
 }
 
 // end counts it out.
-func (h *dataHandle) end() { h.busy.Add(-1) }
+func (h *dataHandle) end() {
+	if h.busy.Add(-1) == 0 && h.over.Load() {
+		h.closeIdle()
+	}
+}
+
+// leave closes the handle, which is in no slot any more, as soon as nothing is under way.
+func (h *dataHandle) leave() {
+	h.over.Store(true)
+	h.closeIdle()
+}
+
+// closeIdle closes it if nothing is under way; of several that come at once one does.
+func (h *dataHandle) closeIdle() {
+	if h.busy.CompareAndSwap(0, givenUp) {
+		h.close()
+	}
+}
 
 // dataHandles are all handles for data, bounded: the one that nobody has used for longest goes first.
 //
@@ -51,16 +69,16 @@ func (t *dataHandles) add(h *dataHandle, limit int) (out []*dataHandle) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	h.at_ = t.queue.PushBack(h)
+	h.element = t.queue.PushBack(h)
 	for tries := t.queue.Len() * 2; t.queue.Len() > limit && tries > 0; tries-- {
 		e := t.queue.Front()
 		old := e.Value.(*dataHandle)
-		if old == h || old.used.Swap(false) || !old.busy.CompareAndSwap(0, givenUp) {
+		if old == h || old.used.Swap(false) || old.busy.Load() != 0 {
 			t.queue.MoveToBack(e)
 			continue
 		}
 		t.queue.Remove(e)
-		old.at_ = nil
+		old.element = nil
 		out = append(out, old)
 	}
 	return out
@@ -70,9 +88,9 @@ func (t *dataHandles) add(h *dataHandle, limit int) (out []*dataHandle) {
 func (t *dataHandles) remove(h *dataHandle) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if h.at_ != nil {
-		t.queue.Remove(h.at_)
-		h.at_ = nil
+	if h.element != nil {
+		t.queue.Remove(h.element)
+		h.element = nil
 	}
 }
 

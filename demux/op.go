@@ -30,6 +30,7 @@ type op struct {
 
 	create *creation   // of CREATE of a pipe
 	data   *dataHandle // that it goes through, counted in; nil: the handle of the name
+	offset uint64      // in the file, of a READ that goes through data
 
 	counted *open             // in whose channel sequence the request counts; nil: none
 	token   core.ChannelToken // of it

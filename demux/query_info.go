@@ -85,10 +85,12 @@ func queryInfo(r *session.Request) {
 		r.Fail(ntstatus.InvalidInfoClass)
 	case r.Connection.Dialect() < rule.since:
 		r.Fail(ntstatus.NotSupported)
-	case rule.access != 0 && o.tree.readOnly:
-		relay(r, o, max(m.OutputBufferLength, uint32(len(m.InputBuffer))), finishers[rule.access])
 	default:
-		relay(r, o, max(m.OutputBufferLength, uint32(len(m.InputBuffer))), pass)
+		var finish finisher = pass
+		if rule.access != 0 && o.tree.readOnly {
+			finish = finishers[rule.access]
+		}
+		relay(r, o, max(m.OutputBufferLength, uint32(len(m.InputBuffer))), o.data.withPosition(&m, finish))
 	}
 }
 

@@ -30,6 +30,7 @@ func read(r *session.Request) {
 		return
 	}
 	if !o.data.read(r, &m) {
+		o.data.atNamePosition()
 		relay(r, o, m.Length, pass)
 	}
 }

@@ -146,7 +146,7 @@ func (p *op) saved() []byte {
 func (p *op) retry(err error) error {
 	msg := p.saved()
 	if d := p.data; d != nil { // the backend of the name serves it: any mapping of data to backends is correct
-		p.data, p.finish = nil, pass
+		p.data, p.finish = nil, wrote
 		p.open.data.drop(d)
 		d.end()
 	}

@@ -62,6 +62,9 @@ func setInfo(r *session.Request) {
 	case rule.run != nil:
 		rule.run(r, o, &m)
 	default:
+		if m.InfoType == smb2.InfoFile && m.FileInfoClass == smb2.FilePositionInformation {
+			o.data.atNamePosition()
+		}
 		change := settingChange(&m)
 		relay(r, o, uint32(len(m.Buffer)), telling(pass, func() { o.changed(change) }))
 	}

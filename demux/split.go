@@ -1,6 +1,7 @@
 package demux
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 
@@ -46,19 +47,23 @@ type piece struct {
 	length uint32
 	got    uint32 // read or written
 	status ntstatus.Status
-	tried  bool // at a backend of data, in vain
+	held   *handle // through which it was sent last
+	losses int     // how often a backend was lost with it
 }
 
 // splits are those not in use.
 var splits = sync.Pool{New: func() any { return new(split) }}
 
-// split serves a request whose range is at more than one place; false: it is for the backend of the name after all.
-func (s *spread) split(r *session.Request, l *layout.Layout, off, n uint64, write, prepared bool) bool {
+// split serves a request whose range is at more than one place, its first head bytes at the backend of the name; false: it is for the backend of the name after all.
+func (s *spread) split(r *session.Request, l *layout.Layout, off, n, head uint64, write, prepared bool) bool {
 	x := splits.Get().(*split)
 	x.spread, x.req, x.write, x.n, x.frame = s, r, write, 0, nil
 	x.waits.Store(false)
 	for at := uint64(0); at < n; {
 		place, run := s.run(l, off+at, n-at, write)
+		if at < head {
+			place, run = atName, head-at
+		}
 		p := x.next()
 		if p == nil {
 			return x.give(false)
@@ -70,7 +75,7 @@ func (s *spread) split(r *session.Request, l *layout.Layout, off, n uint64, writ
 			continue
 		}
 		if p.data = s.held(place); p.data == nil && !prepared {
-			return x.give(s.later(r, off, n, write))
+			return x.give(s.later(r, off, n, head, write))
 		}
 	}
 	r.Retain() // WRITE's data are needed until the end; a READ may have to go to the backend of the name as it is
@@ -116,7 +121,7 @@ func (x *split) give(served bool) bool {
 func (x *split) free() {
 	x.spread, x.req, x.frame = nil, nil, nil
 	for _, p := range x.pieces[:x.n] {
-		p.data, p.split = nil, nil
+		p.data, p.split, p.held = nil, nil, nil
 	}
 	splits.Put(x)
 }
@@ -150,13 +155,16 @@ func (p *piece) sendTo(h *handle) {
 		q := smb2.ReadRequest{Offset: p.off, FileID: h.fid.Wire(), Length: p.length}
 		f.SetBytes(q.Append(head.Append(f.Bytes())))
 	}
+	p.held = h
 	p.call = backend.Call{Frame: f, CreditCharge: smb2.CreditCharge(int(p.length)), Done: p}
 	h.at.Submit(&p.call)
 }
 
-// Pending tells the client that it takes time, once (backend.Completion). READ and WRITE end by themselves, so CANCEL is
-// not passed on.
-func (p *piece) Pending(*backend.Call) {
+// Pending tells the client that it takes time (backend.Completion).
+func (p *piece) Pending(*backend.Call) { p.wait() }
+
+// wait sends the interim reply, once (parkable). READ and WRITE end by themselves, so CANCEL is not passed on.
+func (p *piece) wait() {
 	if !p.split.waits.Swap(true) {
 		p.split.req.Pending(func() {})
 	}
@@ -167,32 +175,60 @@ func gone(st ntstatus.Status) bool {
 	return st == ntstatus.FileClosed || st == ntstatus.NetworkNameDeleted || st == ntstatus.UserSessionDeleted
 }
 
-// Complete takes a piece's answer in (backend.Completion). Where a backend of data is lost, the one of the name does it:
-// to read or write at an offset once more does no harm.
+// Complete takes a piece's answer in (backend.Completion). Where its backend is lost, the one of the name does it, which may
+// have to move first: to read or write at an offset once more does no harm (replay.go).
 func (p *piece) Complete(_ *backend.Call, h *smb2.Header, reply *transport.Frame, err error) {
 	x := p.split
+	o := x.spread.open
+	lost := o.lostOn(p.held, h, err)
 	if d := p.data; d != nil {
 		p.data = nil
-		lost := err != nil || gone(h.Status)
 		if lost {
 			x.spread.drop(d)
 		}
 		d.end()
-		if lost {
-			p.sendTo(x.spread.open.held())
+	}
+	if lost {
+		if err != nil && sent(err) {
+			p.losses++
+		}
+		if p.losses < 2 {
+			_, why := o.park(p, p.held)
+			if why == nil {
+				return
+			}
+			err = why
+		} else {
+			err = ntstatus.UnexpectedNetworkError
+		}
+	}
+	if err != nil {
+		p.fail(err)
+		return
+	}
+	if p.status = h.Status; p.status == ntstatus.Success {
+		p.take(reply)
+	}
+	x.answered()
+}
+
+// again sends the piece through another handle of its open, where it is sure that a WRITE that may have reached the lost backend is
+// not carried out there later (parkable).
+func (p *piece) again(ctx context.Context, h *handle) {
+	if p.losses > 0 && p.split.write {
+		if err := p.held.at.fence(ctx); err != nil {
+			p.fail(err)
 			return
 		}
 	}
-	switch {
-	case err != nil:
-		p.status = ntstatus.From(err)
-		x.req.SetFault(session.FaultBackend)
-	default:
-		if p.status = h.Status; p.status == ntstatus.Success {
-			p.take(reply)
-		}
-	}
-	x.answered()
+	p.sendTo(h)
+}
+
+// fail ends the piece without an answer (parkable).
+func (p *piece) fail(err error) {
+	p.status = ntstatus.From(err)
+	p.split.req.SetFault(session.FaultBackend)
+	p.split.answered()
 }
 
 // take takes the data or the count out of a reply.
@@ -258,13 +294,14 @@ func (x *split) endRead() {
 		}
 		short = short || p.got < p.length
 	}
-	minimum := x.min
+	minimum, s, end := x.min, x.spread, x.pieces[0].off+uint64(total)
 	x.done()
 	defer f.Release()
 	if total == 0 || total < minimum {
 		r.Fail(ntstatus.EndOfFile)
 		return
 	}
+	s.position.Store(end + 1)
 	b := f.Bytes()
 	(&smb2.ReadResponse{}).AppendFixed(b[:smb2.HeaderSize], int(total))
 	f.SetBytes(b[:smb2.ReadResponseDataOffset+total])

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"smbproxy/demux/backend"
 	"smbproxy/demux/layout"
 	"smbproxy/internal/smb2"
 )
@@ -17,9 +18,12 @@ type spread struct {
 	open *open
 	how  *stripes
 	file *dataFile
-	// primed: a WRITE has gone through the handle of the name, so that the smbd there keeps the write time by its
-	// rules.
-	primed atomic.Bool
+	// primed is when a WRITE has last gone through the handle of the name, Unix nanoseconds: see primeEvery.
+	primed atomic.Int64
+
+	// position is where the last READ at a backend of data has ended, plus 1 (FilePositionInformation); 0: the backend of the
+	// name has had the last one, and knows it.
+	position atomic.Uint64
 
 	slots atomic.Pointer[[]dataSlot] // by place; nil: none has been used
 
@@ -111,6 +115,24 @@ func (s *spread) drop(h *dataHandle) {
 	if h.slot.handle.CompareAndSwap(h, nil) {
 		s.open.tree.demux.dataHandles.remove(h)
 		h.at.drop()
+	}
+}
+
+// leave gives up the handles at backends that match; what is under way there ends.
+func (s *spread) leave(match func(*backend.Pool) bool) {
+	if s == nil {
+		return
+	}
+	list := s.slots.Load()
+	if list == nil {
+		return
+	}
+	for i := range *list {
+		slot := &(*list)[i]
+		if h := slot.handle.Load(); h != nil && match(h.at.pool) && slot.handle.CompareAndSwap(h, nil) {
+			s.open.tree.demux.dataHandles.remove(h)
+			h.leave()
+		}
 	}
 }
 

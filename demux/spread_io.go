@@ -3,7 +3,9 @@ package demux
 import (
 	"context"
 	"math"
+	"time"
 
+	"smbproxy/internal/ntstatus"
 	"smbproxy/internal/smb2"
 	"smbproxy/internal/transport"
 	"smbproxy/session"
@@ -18,24 +20,39 @@ func (s *spread) read(r *session.Request, m *smb2.ReadRequest) bool {
 	if s == nil || m.Channel != smb2.ChannelNone || len(m.ReadChannelInfo) > 0 {
 		return false
 	}
-	return s.serve(r, m.Offset, uint64(m.Length), false, false)
+	return s.serve(r, m.Offset, uint64(m.Length), 0, false, false)
 }
 
-// write takes a WRITE over; false: it is for the backend of the name, as an append and an open's first WRITE are.
+// The smbd of the name keeps the write time by its own rules, if it learns that data are written: from the first WRITE of an
+// open and from one in primeEvery after it, whose first bytes go through its handle.
+//
+// Samba: the time is set 2 s after a first write ("smbd:writetimeupdatedelay"; smbtorture wants half a second), and again at
+// CLOSE if there was one since (4.17).
+const (
+	primeEvery = 500 * time.Millisecond
+	primeBytes = 4096
+)
+
+// prime is how many of a WRITE's n bytes go through the handle of the name.
+func (s *spread) prime(n uint64) uint64 {
+	last, now := s.primed.Load(), time.Now().UnixNano()
+	if now-last < int64(primeEvery) || !s.primed.CompareAndSwap(last, now) {
+		return 0
+	}
+	return min(n, primeBytes)
+}
+
+// write takes a WRITE over; false: it is for the backend of the name, as an append is.
 func (s *spread) write(r *session.Request, m *smb2.WriteRequest) bool {
 	if s == nil || m.Channel != smb2.ChannelNone || len(m.WriteChannelInfo) > 0 {
 		return false
 	}
-	if !s.primed.Load() {
-		s.primed.Store(true)
-		return false
-	}
-	return s.serve(r, m.Offset, uint64(len(m.Data)), true, false)
+	return s.serve(r, m.Offset, uint64(len(m.Data)), s.prime(uint64(len(m.Data))), true, false)
 }
 
-// serve sends a READ or WRITE to where its bytes are served. prepared says that what it lacks cannot be had.
-func (s *spread) serve(r *session.Request, off, n uint64, write, prepared bool) bool {
-	if n == 0 || off > math.MaxInt64 || off+n > math.MaxInt64 {
+// serve sends a READ or WRITE to where its bytes are served, the first head of them to the backend of the name. prepared says that what it lacks cannot be had.
+func (s *spread) serve(r *session.Request, off, n, head uint64, write, prepared bool) bool {
+	if n == head || off > math.MaxInt64 || off+n > math.MaxInt64 {
 		return false
 	}
 	l := s.layout()
@@ -43,11 +60,11 @@ func (s *spread) serve(r *session.Request, off, n uint64, write, prepared bool) 
 		if prepared {
 			return false
 		}
-		return s.later(r, off, n, write)
+		return s.later(r, off, n, head, write)
 	}
 	place, run := s.run(l, off, n, write)
-	if run < n {
-		return s.split(r, l, off, n, write, prepared)
+	if run < n || head > 0 && place != atName {
+		return s.split(r, l, off, n, head, write, prepared)
 	}
 	if place == atName {
 		s.wentToName(write)
@@ -55,12 +72,12 @@ func (s *spread) serve(r *session.Request, off, n uint64, write, prepared bool) 
 	}
 	h := s.held(place)
 	if h == nil {
-		return !prepared && s.later(r, off, n, write)
+		return !prepared && s.later(r, off, n, 0, write)
 	}
 	if write {
 		s.file.written(s.how.backends[place].Name)
 	}
-	relayData(r, s.open, h, uint32(n))
+	relayData(r, s.open, h, off, uint32(n))
 	return true
 }
 
@@ -72,10 +89,10 @@ func (s *spread) wentToName(write bool) {
 }
 
 // later is serve after what is lacking has been brought.
-func (s *spread) later(r *session.Request, off, n uint64, write bool) bool {
+func (s *spread) later(r *session.Request, off, n, head uint64, write bool) bool {
 	r.Go(func(ctx context.Context) {
 		s.prepare(ctx, r, off, n, write)
-		if !s.serve(r, off, n, write, true) {
+		if !s.serve(r, off, n, head, write, true) {
 			relay(r, s.open, uint32(n), wrote)
 		}
 	})
@@ -83,9 +100,9 @@ func (s *spread) later(r *session.Request, off, n uint64, write bool) bool {
 }
 
 // relayData is relay to a backend of data, with h's request counted in.
-func relayData(r *session.Request, o *open, h *dataHandle, payload uint32) {
+func relayData(r *session.Request, o *open, h *dataHandle, off uint64, payload uint32) {
 	p := prepareRelay(r, o, &h.handle, payload, passData)
-	p.data = h
+	p.data, p.offset = h, off
 	p.at.Submit(&p.call)
 }
 
@@ -97,5 +114,11 @@ func passData(p *op, h *smb2.Header, reply *transport.Frame, err error) {
 		p.open.data.drop(d)
 	}
 	d.end()
+	if err == nil && h.Status == ntstatus.Success && h.Command == smb2.CommandRead {
+		var m smb2.ReadResponse
+		if m.Decode(reply.Bytes()) == nil {
+			p.open.data.position.Store(p.offset + uint64(len(m.Data)) + 1)
+		}
+	}
 	wrote(p, h, reply, err)
 }

@@ -92,7 +92,7 @@ func (s *spread) opened(slot *dataSlot, fresh *handle, err error) {
 	s.mu.Unlock()
 	for _, old := range out {
 		if old.slot.handle.CompareAndSwap(old, nil) {
-			old.close()
+			old.leave()
 		}
 	}
 }
@@ -105,6 +105,9 @@ func (s *spread) openAt(ctx context.Context, r *session.Request, place int) (*ha
 	pool := o.tree.demux.routes.Load().cfg.Backends[b.Name]
 	if pool == nil {
 		return nil, fmt.Errorf("backend %q is not configured any more: %w", b.Name, ntstatus.UnexpectedNetworkError)
+	}
+	if !pool.State().Usable() {
+		return nil, fmt.Errorf("backend %q is %v: %w", b.Name, pool.State(), ntstatus.UnexpectedNetworkError)
 	}
 	user := o.held().at.User()
 	h, err := s.openAs(ctx, r, pool, user)

@@ -84,10 +84,14 @@ func (d *Demux) sweep(ctx context.Context) {
 	}
 	moving.Wait()
 	routes := d.routes.Load()
+	left := func(p *backend.Pool) bool { return !p.State().Usable() || routes.cfg.Backends[p.Name()] != p }
+	for _, o := range d.everyOpen() {
+		o.data.leave(left)
+	}
 	for _, cs := range d.clientSessions() {
 		for _, tc := range cs.session.Trees() {
 			if t, ok := tc.Upper.(*tree); ok {
-				t.leave(func(p *backend.Pool) bool { return !p.State().Usable() || routes.cfg.Backends[p.Name()] != p })
+				t.leave(left)
 			}
 		}
 	}
@@ -136,6 +140,12 @@ func (t *tree) leave(match func(*backend.Pool) bool) {
 		if match(p) {
 			gone = append(gone, a)
 			delete(t.at, p)
+		}
+	}
+	for key, a := range t.data {
+		if match(key.pool) {
+			gone = append(gone, a)
+			delete(t.data, key)
 		}
 	}
 	t.mu.Unlock()

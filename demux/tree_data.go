@@ -14,9 +14,6 @@ type dataTree struct {
 	user, share string
 }
 
-// dataAffinity keeps the lanes of data apart from those of names.
-const dataAffinity = 1 << 63
-
 // attachData is the attachment to a backend of data as a user, with a reference for the caller. Blocks.
 func (t *tree) attachData(ctx context.Context, pool *backend.Pool, user, share string) (*attachment, error) {
 	key := dataTree{pool, user, share}
@@ -27,7 +24,7 @@ func (t *tree) attachData(ctx context.Context, pool *backend.Pool, user, share s
 		return a, nil
 	}
 	t.mu.Unlock()
-	bt, err := pool.Connect(ctx, user, share, affinity(t.session.session)^dataAffinity)
+	bt, err := pool.ConnectData(ctx, user, share, affinity(t.session.session))
 	if err != nil {
 		return nil, fmt.Errorf("share %q for data: %w", t.share.Name, err)
 	}

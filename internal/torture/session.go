@@ -13,13 +13,15 @@ import (
 
 // Session is one run of many suites over several servers side by side.
 type Session struct {
-	Lab     *lab.Lab
-	Runner  *Runner
-	Target  Target
-	Expect  Expectations
-	Only    []string  // only these tests, of one suite; nil: all
-	Servers int       // how many suites run at the same time, each on a server of its own
-	Out     io.Writer // progress, a line per suite
+	Lab    *lab.Lab
+	Runner *Runner
+	Target Target
+	Expect Expectations
+	Only   []string // only these tests, of one suite; nil: all
+	// Backends are behind each smbproxy. The zero value is one.
+	Backends Backends
+	Servers  int       // how many suites run at the same time, each on a server of its own
+	Out      io.Writer // progress, a line per suite
 
 	mu     sync.Mutex // guards what is below
 	report Report
@@ -82,7 +84,7 @@ func (s *Session) Run(ctx context.Context, suites []Suite) (Report, error) {
 
 // work starts a server and runs suites on it until none is left.
 func (s *Session) work(ctx context.Context, name string, queue <-chan Suite) error {
-	site, err := NewSite(ctx, s.Lab, name, s.Target == Direct)
+	site, err := NewSite(ctx, s.Lab, name, s.Target == Direct, s.Backends)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"smbproxy/internal/lab"
 )
@@ -19,6 +20,20 @@ type Site struct {
 	name string
 }
 
+// Backends says how many serve names and how many serve data.
+type Backends struct{ MDS, OST int }
+
+// ParseBackends reads "2,4"; empty is the zero value.
+func ParseBackends(s string) (b Backends, err error) {
+	if s == "" {
+		return b, nil
+	}
+	if _, err := fmt.Sscanf(s, "%d,%d", &b.MDS, &b.OST); err != nil || b.MDS < 1 || b.OST < 0 {
+		return b, fmt.Errorf("%q is not how many backends serve names and how many data, as in 2,4", s)
+	}
+	return b, nil
+}
+
 // smbPort is where sites listen: some tests connect further channels to 445 whatever they are told.
 const smbPort = 445
 
@@ -28,15 +43,19 @@ func Users() []lab.User {
 		{Name: "user1", UID: 20001, GID: 20001, Password: "secret1"},
 		{Name: "user2", UID: 20002, GID: 20002, Password: "secret2"},
 		{Name: anonymousUser, UID: 20003, GID: 20003},
+		{Name: dataUser, UID: 20004, GID: 20004},
 	}
 }
 
 // anonymousUser is as whom smbproxy lets anonymous clients act.
 const anonymousUser = "visitor"
 
+// dataUser is who may open any file where only data are served.
+const dataUser = "datauser"
+
 // NewSite starts a server in the lab: a stock smbd that is logged in to directly, or smbproxy
-// with one smbd behind it.
-func NewSite(ctx context.Context, l *lab.Lab, name string, direct bool) (*Site, error) {
+// with backends behind it.
+func NewSite(ctx context.Context, l *lab.Lab, name string, direct bool, backends Backends) (*Site, error) {
 	s := &Site{Root: filepath.Join(l.Tree.Dir, name), tree: l.Tree, name: name}
 	if _, err := l.Tree.Share(name); err != nil {
 		return nil, err
@@ -66,7 +85,7 @@ func NewSite(ctx context.Context, l *lab.Lab, name string, direct bool) (*Site, 
 		s.Addr = smbd.Addr()
 		return s, nil
 	}
-	c, err := l.Cluster(ctx, proxyOptions(s))
+	c, err := l.Cluster(ctx, proxyOptions(s, backends))
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +96,7 @@ func NewSite(ctx context.Context, l *lab.Lab, name string, direct bool) (*Site, 
 // proxyOptions hands the tests' options through smbproxy.conf to the backend. Signing and
 // anonymous users are as at the baseline's smbd, where smbtorture may leave the one out and
 // be the other.
-func proxyOptions(s *Site) lab.ClusterOptions {
+func proxyOptions(s *Site, backends Backends) lab.ClusterOptions {
 	opt := lab.ClusterOptions{Name: s.name, Port: smbPort, LogLevel: "info", GlobalLines: []string{"server signing = auto", "restrict anonymous = 0", "guest account = " + anonymousUser, "server multi channel support = yes"}}
 	for _, o := range serverOptions {
 		opt.BackendLines = append(opt.BackendLines, "smbd:"+o)
@@ -93,9 +112,34 @@ func proxyOptions(s *Site) lab.ClusterOptions {
 			}
 			share.Lines = append(share.Lines, "smbd:"+o)
 		}
+		backends.serve(&share)
 		opt.Shares = append(opt.Shares, share)
 	}
+	opt.Backends = backends.MDS + backends.OST
+	opt.BackendLinesOf = func(i int) []string {
+		if i < backends.MDS {
+			return nil
+		}
+		return []string{"data user = " + dataUser}
+	}
 	return opt
+}
+
+// stripeSize is small, so that the tests' files lie at several backends.
+const stripeSize = 4096
+
+// serve has the backends serve a share: the first ones names, the others data.
+func (b Backends) serve(s *lab.Share) {
+	var data []string
+	for i := range b.MDS {
+		s.Backends = append(s.Backends, i)
+	}
+	for i := range b.OST {
+		data = append(data, lab.BackendName(b.MDS+i))
+	}
+	if len(data) > 0 {
+		s.Lines = append(s.Lines, "ost backends = "+strings.Join(data, " "), fmt.Sprintf("stripe size = %d", stripeSize))
+	}
 }
 
 // clean empties a share's directory: left-overs of one suite are name collisions in the next.

@@ -3,6 +3,7 @@
 //
 //	make torture                              all suites, through smbproxy
 //	make torture TORTURE=-direct              all suites, on a stock smbd
+//	make torture TORTURE='-backends 2,4'      with 2 backends for names and 4 for data
 //	make torture TORTURE='-suites smb2.lock,smb2.lock@aio'
 //
 // Exit status 0: every test ended as expected. 1: some did not. 2: it could not run.
@@ -31,6 +32,7 @@ type options struct {
 	suites, tests       string
 	file, logs, js      string
 	servers             int
+	backends            string
 }
 
 func main() {
@@ -41,6 +43,7 @@ func main() {
 	flag.StringVar(&o.suites, "suites", "", "comma-separated suites; `suite@share` for another share")
 	flag.StringVar(&o.tests, "tests", "", "comma-separated full names of `tests` of the one suite that -suites names")
 	flag.IntVar(&o.servers, "servers", 4, "servers side by side")
+	flag.StringVar(&o.backends, "backends", "", "`N,M`: so many backends behind smbproxy for names and for data; one for both unless given")
 	flag.StringVar(&o.file, "expect", "testdata/torture/expectations.txt", "expectations `file`")
 	flag.StringVar(&o.logs, "logs", "bin/torture-logs", "`directory` for smbtorture's own output")
 	flag.StringVar(&o.js, "json", "", "also write every outcome to `file`")
@@ -63,6 +66,10 @@ func run(ctx context.Context, o options) (report torture.Report, err error) {
 		return report, nil
 	}
 	suites, err := choose(o)
+	if err != nil {
+		return report, err
+	}
+	backends, err := torture.ParseBackends(o.backends)
 	if err != nil {
 		return report, err
 	}
@@ -97,7 +104,7 @@ func run(ctx context.Context, o options) (report torture.Report, err error) {
 		return report, err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
-	s := torture.Session{Lab: l, Runner: runner, Target: target, Expect: expect, Servers: o.servers, Out: os.Stdout}
+	s := torture.Session{Lab: l, Runner: runner, Target: target, Expect: expect, Servers: o.servers, Backends: backends, Out: os.Stdout}
 	if o.tests != "" {
 		if len(suites) != 1 {
 			return report, errors.New("-tests needs one suite in -suites")
