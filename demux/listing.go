@@ -52,7 +52,7 @@ type Tree struct {
 func (d *Demux) Sessions() []Session {
 	var list []Session
 	for _, cs := range d.clientSessions() {
-		list = append(list, Session{cs.session.Status(), len(cs.list())})
+		list = append(list, Session{cs.session.Status(), cs.count()})
 	}
 	slices.SortFunc(list, func(a, b Session) int { return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.ID, b.ID)) })
 	return list
@@ -79,6 +79,22 @@ func (d *Demux) Opens() []Open {
 	}
 	slices.SortFunc(list, func(a, b Open) int { return cmp.Compare(a.FileID, b.FileID) })
 	return list
+}
+
+// Counts says how many tree connects and opens there are, durable handles without a client included. It costs no lists.
+func (d *Demux) Counts() (trees, opens int) {
+	for _, cs := range d.clientSessions() {
+		trees += len(cs.session.Trees())
+		opens += cs.count()
+	}
+	return trees, opens + d.state.Stats().Disconnected
+}
+
+// count is how much the session has open.
+func (cs *clientSession) count() int {
+	cs.mu.RLock()
+	defer cs.mu.RUnlock()
+	return len(cs.opens)
 }
 
 // listed describes an open of a session.

@@ -13,10 +13,11 @@ import (
 func (n *node) status() statusReply {
 	now := n.current.Load()
 	state := n.state.Stats()
+	trees, opens := n.demux.Counts()
 	reply := statusReply{
 		Version: versionString(), PID: os.Getpid(), ServerName: now.cfg.Global.NetBIOSName, ServerGUID: formatGUID(n.guid), Started: n.started,
 		Config: n.configFile, ConfigLoaded: now.at, Listening: n.listeners.addresses(), Draining: n.draining.Load(),
-		Connections: len(n.sessions.Connections()), Sessions: len(n.sessions.Sessions()), Trees: len(n.demux.Trees()), Opens: len(n.demux.Opens()),
+		Connections: len(n.sessions.Connections()), Sessions: len(n.sessions.Sessions()), Trees: trees, Opens: opens,
 		Disconnected: state.Disconnected, Files: state.Files, Leases: state.Leases, Watches: state.Watches, Waiting: state.Waiting,
 		Backends: []backendStatus{}, Shares: []shareStatus{},
 	}
@@ -99,7 +100,10 @@ func hexID(id uint64) string { return fmt.Sprintf("0x%x", id) }
 func (n *node) addGauges() {
 	n.metrics.gauge("smbproxy_client_connections", "Connections of clients.", func() float64 { return float64(len(n.sessions.Connections())) })
 	n.metrics.gauge("smbproxy_client_sessions", "Authenticated sessions of clients.", func() float64 { return float64(len(n.sessions.Sessions())) })
-	n.metrics.gauge("smbproxy_opens", "Files and directories that clients have open.", func() float64 { return float64(len(n.demux.Opens())) })
+	n.metrics.gauge("smbproxy_opens", "Files and directories that clients have open.", func() float64 {
+		_, opens := n.demux.Counts()
+		return float64(opens)
+	})
 	n.metrics.gauge("smbproxy_secrets_faulty", "1: the password file or the clients' keytab, as it is on disk now, cannot be used; the last good content is.", func() float64 {
 		if n.auth.Load().Fault() != nil {
 			return 1

@@ -3,6 +3,7 @@ package statedb
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"smbproxy/statedb/core"
 )
@@ -51,4 +52,38 @@ func BenchmarkCheckIO(b *testing.B) {
 		o.CheckIO(c.ID, r.Hint, 0, 4096, false)
 		o.Written(c.ID, r.Hint)
 	}
+}
+
+// BenchmarkListing lists a million opens while a client opens and closes; worst-ms is the longest that it had
+// to wait for one of these.
+func BenchmarkListing(b *testing.B) {
+	o, _ := start(b, Config{})
+	for i := range 1_000_000 {
+		o.Do(b.Context(), openCommand(o, uint64(i%1000+10), uint64(i+2)), nil)
+	}
+	stop, done := make(chan struct{}), make(chan time.Duration)
+	go func() {
+		var worst time.Duration
+		c := openCommand(o, 1, 1)
+		for {
+			select {
+			case <-stop:
+				done <- worst
+				return
+			default:
+			}
+			c.Req, c.ID = o.NewRequestID(), o.NewOpenID()
+			begin := time.Now()
+			o.Do(b.Context(), c, nil)
+			worst = max(worst, time.Since(begin))
+			o.Do(b.Context(), &core.Close{Open: c.ID}, nil)
+		}
+	}()
+	for b.Loop() {
+		if n := len(o.Opens()); n < 1_000_000 {
+			b.Fatalf("%d opens listed", n)
+		}
+	}
+	close(stop)
+	b.ReportMetric(float64(<-done)/float64(time.Millisecond), "worst-ms")
 }

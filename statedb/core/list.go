@@ -1,6 +1,11 @@
 package core
 
-import "smbproxy/internal/smb2"
+import (
+	"maps"
+	"slices"
+
+	"smbproxy/internal/smb2"
+)
 
 // OpenInfo is one open as an admin sees it.
 type OpenInfo struct {
@@ -82,11 +87,20 @@ func (s *State) Stats() Stats {
 	return st
 }
 
-// Opens calls fn for every open, in no order.
-func (s *State) Opens(fn func(OpenInfo)) {
-	for _, o := range s.opens {
-		fn(o.info())
+// The lists are made in two steps, so that the driver can let others in between: what there is, then each.
+// What has gone meanwhile is left out.
+
+// OpenIDs returns every open, in no order.
+func (s *State) OpenIDs() []OpenID {
+	return slices.AppendSeq(make([]OpenID, 0, len(s.opens)), maps.Keys(s.opens))
+}
+
+// OpenInfo describes an open; false: it has gone.
+func (s *State) OpenInfo(id OpenID) (OpenInfo, bool) {
+	if o := s.opens[id]; o != nil {
+		return o.info(), true
 	}
+	return OpenInfo{}, false
 }
 
 // info describes an open.
@@ -112,55 +126,91 @@ func (o *open) info() OpenInfo {
 	return i
 }
 
-// Locks calls fn for every byte-range lock, in no order of files.
-func (s *State) Locks(fn func(LockInfo)) {
-	each := func(f *file) {
-		if f.locks == nil {
-			return
-		}
-		for _, h := range f.locks.held {
-			fn(LockInfo{Open: h.open.id, Name: h.open.node.name, Offset: h.offset, Length: h.length, Exclusive: h.exclusive})
-		}
-		for _, p := range f.locks.queue {
-			h := &p.lock
-			fn(LockInfo{Open: h.open.id, Name: h.open.node.name, Offset: h.offset, Length: h.length, Exclusive: h.exclusive, Waiting: true})
+// LockedFiles returns the files that have byte-range locks, on themselves or on a stream, in no order.
+func (s *State) LockedFiles() (list []FileKey) {
+	for key, f := range s.files {
+		if f.locks != nil || slices.ContainsFunc(f.streams, func(x *file) bool { return x.locks != nil }) {
+			list = append(list, key)
 		}
 	}
-	for _, f := range s.files {
-		each(f)
-		for _, x := range f.streams {
-			each(x)
-		}
-	}
+	return list
 }
 
-// Leases calls fn for every lease, in no order.
-func (s *State) Leases(fn func(LeaseInfo)) {
-	for _, l := range s.leases {
-		i := LeaseInfo{
-			ID: l.id, File: l.file.key, Stream: l.file.stream, Name: l.node.name, Directory: l.file.dir,
-			State: smb2.LeaseState(l.state), Epoch: l.epoch, Version: l.version, Breaking: l.breaking,
-		}
-		if l.hasParent {
-			parent := l.parent
-			i.Parent = &parent
-		}
-		for o := l.first; o != nil; o = o.extra.leaseNext {
-			i.Opens = append(i.Opens, o.id)
-			i.User = o.userOf()
-		}
-		fn(i)
+// LockInfos describes the byte-range locks of a file and its streams.
+func (s *State) LockInfos(key FileKey) (list []LockInfo) {
+	f := s.files[key]
+	if f == nil {
+		return nil
 	}
+	for _, x := range append([]*file{f}, f.streams...) {
+		if x.locks == nil {
+			continue
+		}
+		for _, h := range x.locks.held {
+			list = append(list, h.info())
+		}
+		for _, p := range x.locks.queue {
+			i := p.lock.info()
+			i.Waiting = true
+			list = append(list, i)
+		}
+	}
+	return list
 }
 
-// Watches calls fn for every registration, in no order.
-func (s *State) Watches(fn func(WatchInfo)) {
-	for _, o := range s.opens {
-		if w := o.watch(); w != nil {
-			fn(WatchInfo{
-				Open: o.id, Name: o.node.name, Filter: w.filter, Tree: w.tree,
-				Waiting: len(w.queue), Buffered: len(w.changes), Overflow: w.overflow,
-			})
+// info describes a lock.
+func (h *lock) info() LockInfo {
+	return LockInfo{Open: h.open.id, Name: h.open.node.name, Offset: h.offset, Length: h.length, Exclusive: h.exclusive}
+}
+
+// LeaseIDs returns every lease, in no order.
+func (s *State) LeaseIDs() []LeaseID {
+	return slices.AppendSeq(make([]LeaseID, 0, len(s.leases)), maps.Keys(s.leases))
+}
+
+// LeaseInfo describes a lease; false: it has gone.
+func (s *State) LeaseInfo(id LeaseID) (LeaseInfo, bool) {
+	l := s.leases[id]
+	if l == nil {
+		return LeaseInfo{}, false
+	}
+	i := LeaseInfo{
+		ID: l.id, File: l.file.key, Stream: l.file.stream, Name: l.node.name, Directory: l.file.dir,
+		State: smb2.LeaseState(l.state), Epoch: l.epoch, Version: l.version, Breaking: l.breaking,
+	}
+	if l.hasParent {
+		parent := l.parent
+		i.Parent = &parent
+	}
+	for o := l.first; o != nil; o = o.extra.leaseNext {
+		i.Opens = append(i.Opens, o.id)
+		i.User = o.userOf()
+	}
+	return i, true
+}
+
+// Watchers returns the opens that watch their directory, in no order.
+func (s *State) Watchers() (list []OpenID) {
+	if s.watches == 0 {
+		return nil
+	}
+	for id, o := range s.opens {
+		if o.watch() != nil {
+			list = append(list, id)
 		}
 	}
+	return list
+}
+
+// WatchInfo describes an open's registration; false: it has none any more.
+func (s *State) WatchInfo(id OpenID) (WatchInfo, bool) {
+	o := s.opens[id]
+	if o == nil || o.watch() == nil {
+		return WatchInfo{}, false
+	}
+	w := o.watch()
+	return WatchInfo{
+		Open: o.id, Name: o.node.name, Filter: w.filter, Tree: w.tree,
+		Waiting: len(w.queue), Buffered: len(w.changes), Overflow: w.overflow,
+	}, true
 }

@@ -7,6 +7,23 @@ import (
 	"smbproxy/internal/smb2"
 )
 
+// opens and leases call fn for each of what there is.
+func opens(s *State, fn func(OpenInfo)) {
+	for _, id := range s.OpenIDs() {
+		if i, ok := s.OpenInfo(id); ok {
+			fn(i)
+		}
+	}
+}
+
+func leases(s *State, fn func(LeaseInfo)) {
+	for _, id := range s.LeaseIDs() {
+		if i, ok := s.LeaseInfo(id); ok {
+			fn(i)
+		}
+	}
+}
+
 // TestListings: an admin sees each open with its oplock or lease, each lease with its opens, what
 // waits for locks, and who watches what.
 func TestListings(t *testing.T) {
@@ -40,7 +57,7 @@ func TestListings(t *testing.T) {
 	must(batch, ntstatus.Success)
 
 	seen := map[OpenID]OpenInfo{}
-	s.Opens(func(i OpenInfo) { seen[i.Open] = i })
+	opens(s, func(i OpenInfo) { seen[i.Open] = i })
 	if i := seen[2]; i.Oplock != smb2.OplockLevelLease || i.LeaseKey != (smb2.LeaseKey{7}) || i.LeaseState != 7 || i.Breaking {
 		t.Errorf("leased open: %+v", i)
 	}
@@ -50,34 +67,34 @@ func TestListings(t *testing.T) {
 	if !seen[3].Watching || !seen[3].Directory {
 		t.Errorf("watching open: %+v", seen[3])
 	}
-	leases := 0
-	s.Leases(func(i LeaseInfo) {
-		leases++
+	count := 0
+	leases(s, func(i LeaseInfo) {
+		count++
 		if len(i.Opens) != 2 || i.User != "u" || i.State != 7 || i.Version != 2 || i.Name.Path != "DIR\\F" || *i.Parent != (smb2.LeaseKey{8}) || i.ID.Client != (GUID{1}) {
 			t.Errorf("lease: %+v", i)
 		}
 	})
 	watches := 0
-	s.Watches(func(i WatchInfo) {
+	for _, id := range s.Watchers() {
 		watches++
-		if i != (WatchInfo{Open: 3, Name: Name{1, "DIR"}, Filter: 3, Tree: true, Waiting: 1}) {
+		if i, ok := s.WatchInfo(id); !ok || i != (WatchInfo{Open: 3, Name: Name{1, "DIR"}, Filter: 3, Tree: true, Waiting: 1}) {
 			t.Errorf("watch: %+v", i)
 		}
-	})
-	if leases != 1 || watches != 1 {
-		t.Errorf("%d leases, %d watches", leases, watches)
+	}
+	if count != 1 || watches != 1 {
+		t.Errorf("%d leases, %d watches", count, watches)
 	}
 
 	// A conflict: the lease is breaking, and seen to be.
 	other := file(5, 5)
 	other.Session, other.Client = 2, GUID{2}
 	must(other, ntstatus.Pending)
-	s.Leases(func(i LeaseInfo) {
+	leases(s, func(i LeaseInfo) {
 		if !i.Breaking {
 			t.Errorf("no break: %+v", i)
 		}
 	})
-	s.Opens(func(i OpenInfo) {
+	opens(s, func(i OpenInfo) {
 		if i.Breaking != (i.Open == 1 || i.Open == 2) {
 			t.Errorf("break: %+v", i)
 		}
@@ -94,7 +111,11 @@ func TestListings(t *testing.T) {
 	must(&AckOplock{Open: 4}, ntstatus.Success)
 	must(lock(6, LockExclusive), ntstatus.Pending)
 	var held, waiting int
-	s.Locks(func(i LockInfo) {
+	files := s.LockedFiles()
+	if len(files) != 1 {
+		t.Fatalf("files with locks: %v", files)
+	}
+	for _, i := range s.LockInfos(files[0]) {
 		if i.Offset != 3 || i.Length != 4 || !i.Exclusive || i.Name.Path != "B" || i.Waiting != (i.Open == 6) {
 			t.Errorf("lock: %+v", i)
 		}
@@ -103,7 +124,7 @@ func TestListings(t *testing.T) {
 		} else {
 			held++
 		}
-	})
+	}
 	if held != 1 || waiting != 1 {
 		t.Errorf("%d locks held, %d wait", held, waiting)
 	}
