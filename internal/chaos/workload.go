@@ -78,7 +78,7 @@ func (e *Env) client(command string) (string, error) {
 	r := e.Lab.Smbclient(e.C.Proxy.Addr(), e.Share,
 		lab.As(e.Lab.User("user1")), lab.ClientTimeout(5*time.Minute), lab.InDir(e.Dir), lab.Command(command))
 	if r.Err != nil || r.Status() != "" {
-		return r.Output, fmt.Errorf("smbclient ended with %w%s", errors.Join(r.Err, errors.New("error lines:")), errorLines(r.Output))
+		return r.Output, errors.Join(errors.New("a client failed"), r.Err, errors.New(errorLines(r.Output)))
 	}
 	return r.Output, nil
 }
@@ -95,7 +95,7 @@ func errorLines(out string) string {
 	if found == nil {
 		found = all[max(0, len(all)-5):]
 	}
-	return "\n" + strings.Join(found[:min(len(found), 10)], "")
+	return strings.TrimSpace(strings.Join(found[:min(len(found), 10)], ""))
 }
 
 // noise is a reader of bytes that do not repeat, the same for the same seed and name.
