@@ -64,14 +64,22 @@ func closeName(r *session.Request, o *open) {
 	}
 }
 
-// keepForDeletion replies to the CLOSE of an open that is kept, with the file's attributes if they are wanted.
+// keepForDeletion replies to the CLOSE of an open that is kept, with the file's attributes if they are wanted. From now on
+// the file is delete-pending for the backend too, whatever the open was asked to delete by.
 func keepForDeletion(r *session.Request, o *open) {
 	var m smb2.CloseRequest
-	_ = m.Decode(r.Message()) // openOf has read it before
-	if m.Flags&smb2.CloseFlagPostqueryAttrib == 0 {
-		r.Reply(ntstatus.Success, &smb2.CloseResponse{})
-		return
-	}
+	_ = m.Decode(r.Message()) // it has been read before
+	o.submit(smb2.CommandSetInfo, deletion, func(*attachment, *smb2.Header, *transport.Frame, error) {
+		if m.Flags&smb2.CloseFlagPostqueryAttrib == 0 {
+			r.Reply(ntstatus.Success, &smb2.CloseResponse{})
+			return
+		}
+		queryForClose(r, o)
+	})
+}
+
+// queryForClose replies to a CLOSE with the attributes of a file that stays open at its backend.
+func queryForClose(r *session.Request, o *open) {
 	o.submit(smb2.CommandQueryInfo, func(h *handle) smb2.Body {
 		return &smb2.QueryInfoRequest{
 			InfoType: smb2.InfoFile, FileInfoClass: smb2.FileNetworkOpenInformation, OutputBufferLength: 56, FileID: h.fid.Wire(),
@@ -171,6 +179,7 @@ func (o *open) closeNameAtBackend(res core.Result) {
 	d, del := o.tree.demux, res.Delete
 	switch {
 	case res.Needed: // it is among the deleters
+		o.submit(smb2.CommandSetInfo, deletion, func(*attachment, *smb2.Header, *transport.Frame, error) {})
 	case del != nil && del.By == o.state:
 		d.erase(o, del, func() {})
 	case del == nil && o.dead():
