@@ -99,6 +99,11 @@ scale: deps ## 5,000 idle and 1,000 busy clients on one smbproxy; fails above 40
 	SMBPROXY_BINARY=$(BINARY) $(GOTEST) -v -count=1 -timeout 20m -run 'TestIdle|TestBusy' ./internal/hostile \
 		-idle 5000 -busy 1000 -busy-time 20s -scale-strict
 
+.PHONY: stripes
+stripes: deps ## one file over 1, 2, 4, 8 nodes of fixed speed must be read and written as many times as fast
+	$(GO) build -o $(BINARY) ./smbproxy
+	SMBPROXY_BINARY=$(BINARY) $(GOTEST) -v -count=1 -timeout 20m -run TestStripesScale ./internal/e2e -stripes 8
+
 .PHONY: bench
 bench: ## smbd, haproxy, smbproxy side by side; writes BENCHMARKS.md (BENCH='-rounds 3 -only read-plain,open' ...)
 	@scripts/install-deps bench

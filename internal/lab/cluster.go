@@ -18,6 +18,7 @@ type Share struct {
 	Backend  int    // index of the backend that serves it
 	Backends []int  // instead of Backend: the backends that serve it
 	ReadOnly bool
+	Mounted  bool     // smbproxy's host has it mounted: "mount point", where layouts are read
 	Lines    []string // further parameters, "valid users = user1"
 }
 
@@ -256,6 +257,9 @@ func (c *Cluster) conf(p *Proxy, backends []SambaOptions) string {
 		fmt.Fprintf(&b, "\n[%s]\n\tbackend = %s\n\tpath = %s\n", s.Name, strings.Join(s.backends(), " "), s.Path)
 		if !s.ReadOnly {
 			b.WriteString("\tread only = no\n")
+		}
+		if s.Mounted {
+			fmt.Fprintf(&b, "\tmount point = %s\n", s.Path)
 		}
 		for _, line := range s.Lines {
 			fmt.Fprintf(&b, "\t%s\n", line)
