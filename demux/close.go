@@ -1,6 +1,8 @@
 package demux
 
 import (
+	"errors"
+
 	"smbproxy/internal/ntstatus"
 	"smbproxy/internal/smb2"
 	"smbproxy/internal/transport"
@@ -56,6 +58,7 @@ func closeName(r *session.Request, o *open) {
 	case res.Needed: // it is among the deleters
 		keepForDeletion(r, o)
 	case del != nil && del.By == o.state:
+		o.setDoomed(true)
 		o.submit(smb2.CommandSetInfo, deletion, func(_ *attachment, h *smb2.Header, _ *transport.Frame, err error) {
 			relay(r, o, 0, closedTold(del, statusOf(h, err)))
 		})
@@ -116,15 +119,16 @@ func closedTold(del *core.Deletion, st ntstatus.Status) finisher {
 
 // endDeletion replies to a CLOSE when what it has to delete, if anything, is deleted.
 func endDeletion(p *op, h *smb2.Header, reply *transport.Frame, err error, del *core.Deletion, st ntstatus.Status) {
-	at, d := p.at, p.open.tree.demux
+	at, o := p.at, p.open
+	d := o.tree.demux
 	if st == ntstatus.Success {
-		st = statusOf(h, err)
+		st = deletedBy(h, err)
 	}
 	other := d.deleters.of(del)
 	if other == nil {
 		d.unlinked(del, st)
 		endClose(p, h, reply, err)
-		at.drop()
+		o.ended(at)
 		return
 	}
 	var header smb2.Header
@@ -136,12 +140,25 @@ func endDeletion(p *op, h *smb2.Header, reply *transport.Frame, err error, del *
 		if reply != nil {
 			reply.Release()
 		}
-		at.drop()
+		o.ended(at)
 	})
+}
+
+// deletedBy is what has become of a file by the CLOSE that should delete it. One that is not there any more when its handle
+// is to be had again has been deleted by the CLOSE that was lost.
+func deletedBy(h *smb2.Header, err error) ntstatus.Status {
+	if errors.Is(err, ntstatus.ObjectNameNotFound) {
+		return ntstatus.Success
+	}
+	return statusOf(h, err)
 }
 
 // endClose is the reply. A handle that is lost and cannot be had again is closed: there is nothing left that could fail.
 func endClose(p *op, h *smb2.Header, reply *transport.Frame, err error) {
+	if p.open.failsOnce() {
+		p.req.Fail(ntstatus.IoDeviceError)
+		return
+	}
 	if err != nil && p.open.arbitrated {
 		p.req.Reply(ntstatus.Success, &smb2.CloseResponse{})
 		return
@@ -152,6 +169,7 @@ func endClose(p *op, h *smb2.Header, reply *transport.Frame, err error) {
 // unlinked tells the state what the backend has made of a deletion, if there is one.
 func (d *Demux) unlinked(del *core.Deletion, st ntstatus.Status) {
 	if del != nil {
+		d.kept.forget(keptKey{del.File, del.Stream})
 		d.tell(&core.Unlinked{Deletion: *del, OK: st == ntstatus.Success})
 	}
 }
@@ -183,7 +201,7 @@ func (o *open) closeNameAtBackend(res core.Result) {
 	case del != nil && del.By == o.state:
 		d.erase(o, del, func() {})
 	case del == nil && o.dead():
-		o.held().at.drop()
+		o.ended(o.held().at)
 	default:
 		other := d.deleters.of(del)
 		o.submit(smb2.CommandClose, closing, func(at *attachment, h *smb2.Header, _ *transport.Frame, err error) {
@@ -192,9 +210,16 @@ func (o *open) closeNameAtBackend(res core.Result) {
 			} else {
 				d.unlinked(del, statusOf(h, err))
 			}
-			at.drop()
+			o.ended(at)
 		})
 	}
+}
+
+// setDoomed notes whether the handle is to take the file with it when it is closed: where it is lost, the next one is.
+func (o *open) setDoomed(doomed bool) {
+	o.mu.Lock()
+	o.doomed = doomed
+	o.mu.Unlock()
 }
 
 // dead says whether the open's handle is lost and nobody has it moved: then it stays so, for the open is in no table.

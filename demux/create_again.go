@@ -30,6 +30,11 @@ func (c *creation) openSomewhere(ctx context.Context) (*open, core.Result, error
 			return nil, core.Result{}, err
 		}
 		o, grant, err := c.open(ctx)
+		if err == nil && o != nil {
+			if err := o.restoreFirst(ctx); err != nil {
+				c.d.log.Warn("data that were acknowledged and not flushed wait for a backend", "share", c.t.share.Name, "error", err)
+			}
+		}
 		if err == nil {
 			return o, grant, nil
 		}

@@ -1,6 +1,8 @@
 package demux
 
 import (
+	"maps"
+	"slices"
 	"sync"
 
 	"smbproxy/internal/ntstatus"
@@ -35,6 +37,13 @@ func (t *deleters) take(id core.OpenID) *open {
 	return o
 }
 
+// list is a snapshot, for who moves opens to another backend.
+func (t *deleters) list() []*open {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Collect(maps.Values(t.opens))
+}
+
 // of takes out the open that is to carry out a deletion; nil: there is no deletion, or it is nobody's who is here.
 func (t *deleters) of(del *core.Deletion) *open {
 	if del == nil {
@@ -58,14 +67,15 @@ func (d *Demux) release(o *open, c core.Command) core.Result {
 
 // erase deletes by the handle of o, which is closed with that, and tells the state. then may run on a lane's reader.
 func (d *Demux) erase(o *open, del *core.Deletion, then func()) {
+	o.setDoomed(true)
 	o.submit(smb2.CommandSetInfo, deletion, func(_ *attachment, h *smb2.Header, _ *transport.Frame, err error) {
 		st := statusOf(h, err)
 		o.submit(smb2.CommandClose, closing, func(at *attachment, h *smb2.Header, _ *transport.Frame, err error) {
 			if st == ntstatus.Success {
-				st = statusOf(h, err)
+				st = deletedBy(h, err)
 			}
 			d.unlinked(del, st)
-			at.drop()
+			o.ended(at)
 			then()
 		})
 	})
@@ -77,8 +87,9 @@ func (d *Demux) spare(id core.OpenID) {
 	if o == nil {
 		return
 	}
+	o.setDoomed(false)
 	o.submit(smb2.CommandSetInfo, func(h *handle) smb2.Body { return setDisposition(h.fid, false) },
 		func(*attachment, *smb2.Header, *transport.Frame, error) {
-			o.submit(smb2.CommandClose, closing, func(at *attachment, _ *smb2.Header, _ *transport.Frame, _ error) { at.drop() })
+			o.submit(smb2.CommandClose, closing, func(at *attachment, _ *smb2.Header, _ *transport.Frame, _ error) { o.ended(at) })
 		})
 }

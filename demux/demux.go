@@ -27,6 +27,7 @@ type Demux struct {
 
 	background  *background
 	watches     watches
+	kept        keptWrites
 	detached    detached
 	volumes     fileSystems
 	dataFiles   dataFiles
@@ -47,6 +48,7 @@ func New(cfg Config) (*Demux, error) {
 	d := &Demux{log: cfg.Log, state: cfg.State, sink: cfg.Sink, sessions: map[uint64]*clientSession{}, background: newBackground()}
 	d.sink.demux = d
 	d.watches.stops, d.watches.changed = map[*backend.Pool]func(){}, make(chan struct{}, 1)
+	d.kept.due = make(chan struct{}, 1)
 	d.pipes = rpc.NewServer(cluster{d})
 	if d.log == nil {
 		d.log = slog.Default()

@@ -22,6 +22,10 @@ func flush(r *session.Request) {
 		r.Fail(ntstatus.AccessDenied)
 		return
 	}
+	if o.failsOnce() {
+		r.Fail(ntstatus.IoDeviceError)
+		return
+	}
 	if o.data == nil || o.data.file.clean() {
 		relay(r, o, 0, pass)
 		return

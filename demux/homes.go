@@ -2,6 +2,7 @@ package demux
 
 import (
 	"errors"
+	"fmt"
 	"hash/maphash"
 	"slices"
 	"strings"
@@ -117,7 +118,20 @@ func (r *routes) home(s *Share, path string, except func(*backend.Pool) bool) *b
 
 // unreachable says whether a backend could not be reached at all, rather than refused something:
 // another may do.
-func unreachable(err error) bool { return errors.Is(err, ntstatus.UnexpectedNetworkError) }
+func unreachable(err error) bool {
+	return errors.Is(err, ntstatus.UnexpectedNetworkError) || errors.Is(err, errNoShare)
+}
+
+// errNoShare is for a backend that has not the share: its file system is not mounted there, or not any more.
+var errNoShare = errors.New("the backend has not the share")
+
+// connectFault marks an error of a connect that says that the backend is of no use for the share, while another may be.
+func (s *Share) connectFault(err error) error {
+	if len(s.Backends) > 1 && (errors.Is(err, ntstatus.BadNetworkName) || errors.Is(err, ntstatus.NetworkNameDeleted)) {
+		return fmt.Errorf("%w: %w", errNoShare, err)
+	}
+	return err
+}
 
 // seed makes affinities differ between processes, so that the same clients do not always share
 // the same lanes.

@@ -47,6 +47,7 @@ type open struct {
 	mu        sync.Mutex // guards what follows
 	name      string     // normalised; a rename through this open changes it
 	renaming  string     // the name that a rename under way gives it; empty: none is
+	doomed    bool       // the handle takes the file with it when it is closed
 	moves     moves
 	busy      busy
 	listing   *listing      // of a directory

@@ -58,6 +58,11 @@ func (o *open) move(ctx context.Context, old *handle, done chan struct{}) {
 				return
 			}
 		}
+		if err == nil {
+			if err = o.restoreMoved(ctx, old, h); err != nil {
+				h.close()
+			}
+		}
 		if err == nil && o.settle(ctx, h, done) {
 			d.log.Debug("open has moved", "share", o.tree.share.Name, "from", old.at.pool.Name(), "to", h.at.pool.Name(), "after", time.Since(began))
 			return
@@ -81,6 +86,16 @@ func (o *open) move(ctx context.Context, old *handle, done chan struct{}) {
 	}
 }
 
+// restoreMoved writes again what the backend that the open has left may not have written to disk, before anything else is
+// done to the file. A lane that is lost has left it in its node's cache.
+func (o *open) restoreMoved(ctx context.Context, old, h *handle) error {
+	from := old.at.pool
+	if from == h.at.pool {
+		from = nil
+	}
+	return o.restore(ctx, h, from)
+}
+
 // leave closes a handle that is well, when the open has another. smbd answers when all that went through it has been
 // done; a deletion that it knows of is not for it to carry out. On error h is closed instead.
 func (o *open) leave(ctx context.Context, old, h *handle) error {
@@ -95,6 +110,9 @@ func (o *open) leave(ctx context.Context, old, h *handle) error {
 			h.close()
 			return err
 		}
+	}
+	if upto := o.mark(); upto > 0 && o.data == nil && o.flushAtPool(ctx, old.at.pool, old.name) == nil {
+		o.tree.demux.kept.flushed(o.key(), upto)
 	}
 	head, reply, err := old.at.Do(ctx, smb2.CommandClose, &smb2.CloseRequest{FileID: old.fid.Wire()}, 1)
 	_ = decodeDone(head, reply, err, &smb2.CloseResponse{}) // where it fails the handle is closed by other means
@@ -211,8 +229,10 @@ func (o *open) deleteAgain(ctx context.Context, h *handle) error {
 	if !o.arbitrated || o.granted&smb2.Delete == 0 {
 		return nil
 	}
-	r := o.tree.demux.tell(&core.Query{Open: o.state})
-	if r.Info == nil || !r.Info.DeletePending {
+	o.mu.Lock()
+	deletes := o.doomed
+	o.mu.Unlock()
+	if r := o.tree.demux.tell(&core.Query{Open: o.state}); !deletes && (r.Info == nil || !r.Info.DeletePending) {
 		return nil
 	}
 	head, reply, err := h.at.Do(ctx, smb2.CommandSetInfo, setDisposition(h.fid, true), 1)
@@ -234,7 +254,7 @@ func (t *tree) attachAgain(ctx context.Context, pool *backend.Pool, user string)
 	t.mu.Unlock()
 	bt, err := pool.Connect(ctx, user, t.share.BackendShare, affinity(t.session.session))
 	if err != nil {
-		return nil, fmt.Errorf("share %q: %w", t.share.Name, err)
+		return nil, fmt.Errorf("share %q: %w", t.share.Name, t.share.connectFault(err))
 	}
 	if as != user {
 		return newAttachment(pool, bt, 1), nil // of a user who was here before: the tree has no use for it
@@ -245,7 +265,7 @@ func (t *tree) attachAgain(ctx context.Context, pool *backend.Pool, user string)
 	}
 	// The tree is closed, its opens are being closed: the handle has it alone.
 	if bt, err = pool.Connect(ctx, user, t.share.BackendShare, affinity(t.session.session)); err != nil {
-		return nil, fmt.Errorf("share %q: %w", t.share.Name, err)
+		return nil, fmt.Errorf("share %q: %w", t.share.Name, t.share.connectFault(err))
 	}
 	return newAttachment(pool, bt, 1), nil
 }

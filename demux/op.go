@@ -26,7 +26,9 @@ type op struct {
 	// frame. Neither: it cannot be sent again.
 	small  []byte
 	large  *transport.Frame
-	losses int // how often a backend was lost with it
+	losses int    // how often a backend was lost with it
+	keeps  bool   // its success has to do with what is kept (kept.go)
+	upto   uint64 // of a FLUSH: what it covers
 
 	create *creation   // of CREATE of a pipe
 	data   *dataHandle // that it goes through, counted in; nil: the handle of the name
@@ -58,7 +60,7 @@ func pooledOp(r *session.Request) *op {
 func opOf(r *session.Request) *op {
 	p := pooledOp(r)
 	p.req, p.at, p.open, p.held, p.limit, p.finish, p.create, p.data = r, nil, nil, nil, 0, nil, nil, nil
-	p.small, p.large, p.losses = p.small[:0], nil, 0
+	p.small, p.large, p.losses, p.keeps, p.upto = p.small[:0], nil, 0, false, 0
 	return p
 }
 
@@ -157,6 +159,9 @@ func (p *op) Complete(_ *backend.Call, h *smb2.Header, reply *transport.Frame, e
 
 // end ends the request.
 func (p *op) end(h *smb2.Header, reply *transport.Frame, err error) {
+	if p.keeps && err == nil {
+		p.keepOp(h)
+	}
 	if large := p.large; large != nil {
 		p.large = nil
 		defer large.Release()

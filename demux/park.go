@@ -3,6 +3,7 @@ package demux
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"smbproxy/demux/backend"
@@ -36,6 +37,19 @@ type moves struct {
 	parked []parkable
 	done   chan struct{} // of the move under way, closed at its end; nil: none is
 	err    error         // why the open is lost for good; nil: it is not
+	over   *attachment   // through which it has been closed; nil: it is open
+}
+
+// errOver is for an open that is closed.
+var errOver = fmt.Errorf("the open is closed: %w", ntstatus.FileClosed)
+
+// ended gives up the open, whose handle has been closed through at or has gone with it. A move that is under way then
+// leads nowhere.
+func (o *open) ended(at *attachment) {
+	o.mu.Lock()
+	o.moves.over = at
+	o.mu.Unlock()
+	at.drop()
 }
 
 // lostOn says whether the end of a call through h means that the open is not there any more, rather than anything about
@@ -91,7 +105,10 @@ func (o *open) park(p parkable, h *handle) (parked bool, why error) {
 
 // moveLocked begins to move the open unless it moves already.
 func (o *open) moveLocked() error {
-	if o.moves.done != nil {
+	switch {
+	case o.moves.over != nil:
+		return errOver
+	case o.moves.done != nil:
 		return nil
 	}
 	done := make(chan struct{})
@@ -139,10 +156,15 @@ func (o *open) settle(ctx context.Context, h *handle, done chan struct{}) bool {
 	}
 	o.names.Store(h)
 	o.moves.done = nil
+	over := o.moves.over
 	o.mu.Unlock()
 	close(done)
-	if old != h {
+	switch {
+	case old == h:
+	case over == nil || over == h.at:
 		old.at.drop()
+	default: // it was closed where it was before
+		h.close()
 	}
 	return true
 }

@@ -124,6 +124,15 @@ func (p *op) save(f *transport.Frame) {
 		p.large.Release()
 		p.large = nil
 	}
+	switch smb2.RawCommand(f.Bytes()) {
+	case smb2.CommandWrite, smb2.CommandSetInfo:
+		p.keeps = o.arbitrated
+	case smb2.CommandFlush:
+		if p.keeps = o.arbitrated; p.keeps {
+			p.upto = o.mark()
+		}
+	default:
+	}
 	if p.small = p.small[:0]; f.Len() <= smallMessage {
 		p.small = append(p.small, f.Bytes()...)
 		return

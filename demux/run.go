@@ -25,7 +25,10 @@ func newBackground() *background {
 // Run keeps the backends' opens in order until ctx ends; then what is under way gives up, and Run returns when nothing
 // of it runs any more.
 func (d *Demux) Run(ctx context.Context) error {
+	var loops sync.WaitGroup
+	loops.Go(func() { d.flushUntil(ctx) })
 	d.sweepUntil(ctx)
+	loops.Wait()
 	b := d.background
 	b.mu.Lock()
 	b.closed = true

@@ -86,6 +86,7 @@ func (o *open) rename(ctx context.Context, r *session.Request, req core.RequestI
 		err = decodeDone(h, reply, err, &smb2.SetInfoResponse{})
 	}
 	if err == nil {
+		d.kept.renamed(o.tree.share.space(), from, path)
 		o.setName(name)
 	}
 	o.setRenaming("")

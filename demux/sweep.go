@@ -26,7 +26,13 @@ func (d *Demux) watchPools(pools map[string]*backend.Pool) {
 	w.mu.Lock()
 	for _, p := range pools {
 		if in[p] = true; w.stops[p] == nil {
-			w.stops[p] = p.Subscribe(func(backend.Event) { d.resweep() })
+			w.stops[p] = p.Subscribe(func(e backend.Event) {
+				if e.To == backend.StateDown {
+					d.volumes.forget(p)
+					d.spawn(func(ctx context.Context) { d.restoreLost(ctx, p) })
+				}
+				d.resweep()
+			})
 		}
 	}
 	var over []func()
@@ -97,9 +103,9 @@ func (d *Demux) sweep(ctx context.Context) {
 	}
 }
 
-// everyOpen is a snapshot of all opens, those without a session included.
+// everyOpen is a snapshot of all opens, those without a session or a client included.
 func (d *Demux) everyOpen() []*open {
-	list := d.detached.list()
+	list := append(d.detached.list(), d.deleters.list()...)
 	for _, cs := range d.clientSessions() {
 		list = append(list, cs.list()...)
 	}

@@ -129,7 +129,7 @@ func (t *tree) attach(ctx context.Context, r *session.Request, pool *backend.Poo
 	}
 	bt, err := pool.Connect(ctx, user, share.BackendShare, affinity(t.session.session))
 	if err != nil {
-		return nil, fmt.Errorf("share %q: %w", share.Name, err)
+		return nil, fmt.Errorf("share %q: %w", share.Name, t.share.connectFault(err))
 	}
 	return t.keep(newAttachment(pool, bt, 2), id, user)
 }

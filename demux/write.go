@@ -1,6 +1,8 @@
 package demux
 
 import (
+	"encoding/binary"
+
 	"smbproxy/internal/ntstatus"
 	"smbproxy/internal/smb2"
 	"smbproxy/session"
@@ -33,10 +35,25 @@ func write(r *session.Request) {
 		r.Fail(st)
 		return
 	}
+	if o.failsOnce() {
+		r.Fail(ntstatus.IoDeviceError)
+		return
+	}
+	if o.writesThrough(o.held().at.pool) {
+		throughDisk(r.Frame().Bytes())
+	}
 	o.written()
 	if !o.data.write(r, &m) {
 		relay(r, o, uint32(len(m.Data)), wrote)
 	}
+}
+
+// writeFlags is where Flags stands in a WRITE ([MS-SMB2] 2.2.21).
+const writeFlags = smb2.HeaderSize + 44
+
+// throughDisk makes a WRITE one that is acknowledged when its data are on disk.
+func throughDisk(msg []byte) {
+	binary.LittleEndian.PutUint32(msg[writeFlags:], binary.LittleEndian.Uint32(msg[writeFlags:])|smb2.WriteFlagWriteThrough)
 }
 
 // checkIO says whether a byte-range lock stands against reading or writing a range ([MS-FSA] 2.1.4.10). It costs

@@ -66,10 +66,12 @@ type Global struct {
 	HostsAllow               []string
 	HostsDeny                []string
 
-	StateDirectory string
-	DrainTimeout   time.Duration
-	LogLevel       string
-	LogFormat      string
+	StateDirectory  string
+	DrainTimeout    time.Duration
+	FailoverTimeout time.Duration
+	UnflushedLimit  int64
+	LogLevel        string
+	LogFormat       string
 }
 
 // Backend is one [backend:NAME] section.
@@ -109,28 +111,29 @@ type Share struct {
 	Name string
 	smbconf.Position
 
-	Backends     []string // as [backend:NAME] spells them
-	Routes       []Route
-	OSTBackends  []string // likewise
-	StripeSize   int64
-	StripeCount  int
-	MountPoint   string
-	Path         string
-	BackendShare string
-	Comment      string
-	Available    bool
-	Browseable   bool
-	ReadOnly     bool
-	GuestOK      bool
-	OtherWriters bool
-	ValidUsers   []string
-	InvalidUsers []string
-	HostsAllow   []string
-	HostsDeny    []string
-	Encryption   string
-	Volume       string
-	VolumeSerial uint32
-	SmbdOptions  []SmbdOption
+	Backends          []string // as [backend:NAME] spells them
+	Routes            []Route
+	OSTBackends       []string // likewise
+	StripeSize        int64
+	StripeCount       int
+	MountPoint        string
+	Path              string
+	BackendShare      string
+	Comment           string
+	Available         bool
+	Browseable        bool
+	ReadOnly          bool
+	GuestOK           bool
+	OtherWriters      bool
+	StrictAcknowledge bool
+	ValidUsers        []string
+	InvalidUsers      []string
+	HostsAllow        []string
+	HostsDeny         []string
+	Encryption        string
+	Volume            string
+	VolumeSerial      uint32
+	SmbdOptions       []SmbdOption
 }
 
 // Route is one entry of a share's "route": a subtree and the backends that serve its names.

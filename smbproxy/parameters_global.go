@@ -84,6 +84,12 @@ var globalParameters = []parameter{
 	{name: "drain timeout", group: "Operation", own: true, def: "30s",
 		help:  "How long SIGTERM lets clients finish the requests in flight before their connections are closed.",
 		value: func(t target) value { return seconds(&t.global.DrainTimeout, 0, time.Hour) }},
+	{name: "failover timeout", group: "Operation", own: true, def: "60s",
+		help:  "How long a request waits while no backend of its share can be reached. Its client is told that it takes time. Then it fails with the status on which SMB3 clients try again.",
+		value: func(t target) value { return seconds(&t.global.FailoverTimeout, 100*time.Millisecond, time.Hour) }},
+	{name: "unflushed limit", group: "Operation", own: true, def: "64M",
+		help:  "How many bytes that clients have written smbproxy keeps for one backend, in case its node is lost before they are on disk. At this limit, or when they are 5 seconds old, it flushes the files; beyond twice of it, WRITEs go through to the disk.",
+		value: func(t target) value { return memory(&t.global.UnflushedLimit) }},
 	{name: "log level", group: "Operation", def: "info",
 		help: "What is logged: `error`, `warn`, `info`, `debug`; smbd's numbers are understood (0 is `warn`, 1 and 2 `info`, more is `debug`). File names are logged at `debug` only.",
 		value: func(t target) value {

@@ -124,6 +124,11 @@ func size(to *int64) value {
 	return field[int64]{to, "size", func(s string) (int64, error) { return smbconf.Size(s, 64<<10, 8<<20) }, smbconf.FormatSize}
 }
 
+// memory is a number of bytes of it.
+func memory(to *int64) value {
+	return field[int64]{to, "size", func(s string) (int64, error) { return smbconf.Size(s, 1<<20, 1<<40) }, smbconf.FormatSize}
+}
+
 // stripe is the size of a stripe.
 func stripe(to *int64) value {
 	return field[int64]{to, "size", func(s string) (int64, error) { return smbconf.Size(s, 1, 4<<30) }, smbconf.FormatSize}

@@ -126,7 +126,9 @@ func sessionConfig(cfg *Config, guid [16]byte, a auth.Authenticator, observe ses
 
 // demuxConfig is the shares and where they are served. Pipes go to the first backend of the file.
 func demuxConfig(cfg *Config, pools map[string]*backend.Pool, log *slog.Logger) (demux.Config, error) {
-	out := demux.Config{Backends: pools, DataHandles: cfg.Global.MaxDataHandles, Log: log}
+	out := demux.Config{
+		FailoverTimeout: cfg.Global.FailoverTimeout, UnflushedLimit: cfg.Global.UnflushedLimit,
+		Backends: pools, DataHandles: cfg.Global.MaxDataHandles, Log: log}
 	if len(cfg.Backends) > 0 {
 		out.PipeBackend = cfg.Backends[0].Name
 	}

@@ -1,0 +1,91 @@
+package demux
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"smbproxy/demux/backend"
+)
+
+// flushers is how many files are flushed at one time by ourselves.
+const flushers = 16
+
+// flushUntil flushes what has been kept for long, or all of a backend that too much is kept of, until ctx ends.
+func (d *Demux) flushUntil(ctx context.Context) {
+	tick := time.NewTicker(unflushedAge / 5)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-d.kept.due:
+		case <-ctx.Done():
+			return
+		}
+		var all sync.WaitGroup
+		slots := make(chan struct{}, flushers)
+		for _, f := range d.kept.dueFiles(time.Now(), d.unflushedLimit()) {
+			slots <- struct{}{}
+			all.Go(func() {
+				defer func() { <-slots }()
+				d.flushKept(ctx, f)
+			})
+		}
+		all.Wait()
+	}
+}
+
+// dueFiles are the files to be flushed now.
+func (k *keptWrites) dueFiles(now time.Time, limit int64) (list []*keptFile) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	full := map[*backend.Pool]bool{}
+	k.sums.Range(func(p, _ any) bool {
+		full[p.(*backend.Pool)] = k.sum(p.(*backend.Pool)).Load() > limit
+		return true
+	})
+	for _, f := range k.files {
+		due := now.Sub(f.born) >= unflushedAge
+		for i := 0; i < len(f.log) && !due; i++ {
+			due = full[f.log[i].pool]
+		}
+		if due {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+// restoreLost writes again what is kept of what was written to backends that are down, file by file: those that nobody has
+// open any more too.
+func (d *Demux) restoreLost(ctx context.Context, pool *backend.Pool) {
+	for _, f := range d.kept.lostAt(pool) {
+		d.kept.mu.Lock()
+		o, name := f.by, f.name
+		d.kept.mu.Unlock()
+		if err := o.restoreAnywhere(ctx, name); err != nil {
+			d.log.Warn("data that were acknowledged and not flushed wait for a backend", "share", o.tree.share.Name, "error", err)
+		}
+	}
+}
+
+// restoreAnywhere restores the open's file where it is held now, or where its name is at home.
+func (o *open) restoreAnywhere(ctx context.Context, name string) error {
+	if h := o.held(); h.at.Alive() && h.at.pool.State().Usable() {
+		return o.restore(ctx, h, nil)
+	}
+	pool := o.tree.demux.routes.Load().home(o.tree.share, name, nil)
+	if pool == nil {
+		return errNobody
+	}
+	h, err := o.openToWrite(ctx, pool, o.held().at.User(), name)
+	if err != nil && notThere(err) {
+		o.tree.demux.kept.forget(o.key())
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer h.close()
+	return o.restore(ctx, h, nil)
+}
