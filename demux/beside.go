@@ -53,7 +53,7 @@ func (d *Demux) copyOnServer(ctx context.Context, r *session.Request, c *serverC
 		p.at = to.at
 		h, reply, err := c.at(ctx, r, d, to)
 		if !c.target.lostOn(to, &h, err) {
-			telling(passFsctl, func() { c.target.changedData(dataChange) })(p, &h, reply, err)
+			telling(passFsctl, func() { c.target.wroteData() })(p, &h, reply, err)
 			if reply != nil {
 				reply.Release()
 			}

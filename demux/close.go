@@ -52,7 +52,7 @@ func closeName(r *session.Request, o *open) {
 		return
 	}
 	d := o.tree.demux
-	o.touched()
+	o.closing()
 	res := d.release(o, &core.Close{Open: o.state})
 	switch del := res.Delete; {
 	case res.Needed: // it is among the deleters
@@ -106,7 +106,12 @@ func queryForClose(r *session.Request, o *open) {
 func closed(p *op, h *smb2.Header, reply *transport.Frame, err error) {
 	var del *core.Deletion
 	if o := p.open; o.arbitrated {
-		o.touched()
+		if o.wrote.Load() {
+			sink := o.tree.demux.sink
+			sink.hold(directories{})
+			defer sink.release(directories{})
+		}
+		o.closing()
 		del = o.tree.demux.tell(&core.Close{Open: o.state}).Delete
 	}
 	endDeletion(p, h, reply, err, del, ntstatus.Success)
@@ -126,6 +131,10 @@ func endDeletion(p *op, h *smb2.Header, reply *transport.Frame, err error, del *
 	}
 	other := d.deleters.of(del)
 	if other == nil {
+		if del != nil {
+			d.sink.hold(directories{})
+			defer d.sink.release(directories{})
+		}
 		d.unlinked(del, st)
 		endClose(p, h, reply, err)
 		o.ended(at)

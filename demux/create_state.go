@@ -145,9 +145,20 @@ func (c *creation) arbitrate() core.Result {
 	}
 	q.Durable, q.App = c.durable.request, c.durable.app
 	if q.Directory {
-		q.Oplock, q.Lease = smb2.OplockLevelNone, nil
+		c.planDirectory(q)
 	}
 	return c.give(q)
+}
+
+// planDirectory leaves of what is asked for what a directory may have: a lease of version 2 where nothing changes behind us
+// ([MS-SMB2] 3.3.5.9.11). Its handle is durable only if it is persistent: where a listing stands is lost with the session.
+func (c *creation) planDirectory(q *core.Open) {
+	if q.Lease == nil || q.Lease.Version < 2 || c.t.share.OtherWriters {
+		q.Oplock, q.Lease = smb2.OplockLevelNone, nil
+	}
+	if q.Durable != nil && !q.Durable.Persistent {
+		q.Durable = nil
+	}
 }
 
 // fileKey is the identity of the file that step 2 has found.

@@ -65,7 +65,7 @@ func relayFsctl(_ *Demux, r *session.Request, o *open, m *smb2.IoctlRequest) {
 
 // changeFsctl is relayFsctl for what shows in a file's attributes.
 func changeFsctl(_ *Demux, r *session.Request, o *open, m *smb2.IoctlRequest) {
-	relay(r, o, ioctlPayload(m), telling(passFsctl, func() { o.changed(smb2.FileNotifyChangeAttributes) }))
+	relay(r, o, ioctlPayload(m), telling(passFsctl, func() { o.changed(attributeChange) }))
 }
 
 // relayFsctlWaiting is relayFsctl for what waits for somebody.

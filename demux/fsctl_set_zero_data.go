@@ -17,5 +17,5 @@ func setZeroData(_ *Demux, r *session.Request, o *open, m *smb2.IoctlRequest) {
 		}
 		o.written()
 	}
-	relay(r, o, ioctlPayload(m), telling(passFsctl, func() { o.changedData(dataChange) }))
+	relay(r, o, ioctlPayload(m), telling(passFsctl, func() { o.wroteData() }))
 }

@@ -42,6 +42,7 @@ type open struct {
 	data          *spread            // nil: all of it goes through names
 	action        smb2.CreateAction
 	deleting      atomic.Bool // it has made its file delete-pending
+	wrote         atomic.Bool // data were written
 	unseen        atomic.Bool // its CREATE may still be replayed: the client has not used it yet
 
 	mu        sync.Mutex // guards what follows

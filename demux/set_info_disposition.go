@@ -54,5 +54,5 @@ func setSize(r *session.Request, o *open, m *smb2.SetInfoRequest) {
 	if o.data != nil {
 		o.data.file.forget()
 	}
-	relay(r, o, uint32(len(m.Buffer)), telling(pass, func() { o.changedData(smb2.FileNotifyChangeSize) }))
+	relay(r, o, uint32(len(m.Buffer)), telling(pass, func() { o.changedData(sizeChange) }))
 }

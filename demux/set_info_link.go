@@ -23,5 +23,5 @@ func setLink(r *session.Request, o *open, m *smb2.SetInfoRequest) {
 		r.Fail(ntstatus.NotSameDevice)
 		return
 	}
-	sendSetInfo(r, o, m, telling(pass, func() { o.linked(name) }))
+	sendSetInfo(r, o, m, o.linking(name))
 }

@@ -90,6 +90,8 @@ func (o *open) rename(ctx context.Context, r *session.Request, req core.RequestI
 		o.setName(name)
 	}
 	o.setRenaming("")
+	d.sink.hold(directories{})
+	defer d.sink.release(directories{})
 	d.tell(&core.Renamed{
 		Req: q.Req, Open: o.state, From: res.From, To: q.To, OK: err == nil, Directory: o.directory,
 		FromDisplay: from, ToDisplay: path, Stream: q.Stream, Spelt: speltStream(stream),

@@ -88,6 +88,19 @@ func (s *Sink) BreakOplock(b core.BreakOplock) {
 
 // BreakLease sends a lease break notification ([MS-SMB2] 3.3.4.7).
 func (s *Sink) BreakLease(b core.BreakLease) {
+	if b.Directory {
+		s.send(directories{}, func() { s.breakLease(b) })
+		return
+	}
+	s.breakLease(b)
+}
+
+// directories is the key of the breaks of all directory leases. It is held while a change of names has been made and not
+// been answered yet: who has made it hears of its success first, as from Samba (4.22).
+type directories struct{}
+
+// breakLease is BreakLease for one lease.
+func (s *Sink) breakLease(b core.BreakLease) {
 	s.send(b.Lease, func() {
 		cs := s.demux.clientSession(uint64(b.Session))
 		if cs == nil {

@@ -322,7 +322,7 @@ func (x *split) endWrite() {
 		}
 		short = short || p.got < p.length
 	}
-	x.spread.open.changedData(dataChange)
+	x.spread.open.wroteData()
 	x.done()
 	r.Reply(ntstatus.Success, &smb2.WriteResponse{Count: total})
 }

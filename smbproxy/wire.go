@@ -110,7 +110,7 @@ func sessionConfig(cfg *Config, guid [16]byte, a auth.Authenticator, observe ses
 		Ciphers:                  wireNames(g.EncryptionAlgorithms, cipherByName),
 		MultiChannel:             g.MultiChannel,
 		Credits:                  g.MaxCredits,
-		Capabilities:             smb2.GlobalCapLeasing,
+		Capabilities:             smb2.GlobalCapLeasing | smb2.GlobalCapDirectoryLeasing,
 		MaxTransactSize:          uint32(g.MaxTransact),
 		MaxReadSize:              uint32(g.MaxRead),
 		MaxWriteSize:             uint32(g.MaxWrite),

@@ -38,6 +38,8 @@ func (s *State) close(now Instant, o *open) *Deletion {
 	if o.flags&deleteOnClose != 0 && !f.deletePending {
 		// Samba: FILE_DELETE_ON_CLOSE becomes delete-pending when its handle closes.
 		s.setDeletePending(f, o.id)
+		// Others have no use for their handles any more, but nobody waits for them (smb2.lease.unlink).
+		s.contend(now, f, contention{opener: o.lease, by: o, mask: cacheH, first: true})
 	}
 	if d := o.durable(); d != nil {
 		d.deadline = 0
@@ -53,8 +55,8 @@ func (s *State) close(now Instant, o *open) *Deletion {
 	delete(s.opens, o.id)
 	o.flags |= isDisconnected
 	d := s.lastClose(f, n)
-	if d != nil {
-		d.Parent = parent
+	if d != nil && s.find(d.File, d.Stream).more().deleteUnder.Key == parent.Key {
+		d.Parent = parent // who closes last and who wanted it gone hold one directory lease
 	}
 	switch {
 	case !o.persistent():

@@ -45,7 +45,10 @@ func (c *SetDisposition) try(s *State, now Instant, w *waiter) Result {
 // setDeletePending marks a file; who watches a directory that goes away is told (Samba:
 // smb2.notify.rmdir).
 func (s *State) setDeletePending(f *file, by OpenID) {
-	f.deletePending, f.deleter = true, by
+	f.deletePending, f.deleter, f.more().deleteUnder = true, by, LeaseID{}
+	if o := s.opens[by]; o != nil {
+		f.rare.deleteUnder = o.parentLease()
+	}
 	if !f.dir {
 		return
 	}
@@ -78,7 +81,7 @@ func (c *Unlinked) apply(s *State, now Instant) Result {
 			Name: c.Name, Action: smb2.FileActionRemoved, Filter: nameFilter(f.dir), Entry: true, Parent: c.Parent,
 		}
 		if c.Stream != "" {
-			ev.Action, ev.Filter, ev.Stream, ev.Entry = smb2.FileActionRemovedStream, smb2.FileNotifyChangeStreamName, f.spelt, false
+			ev.Action, ev.Filter, ev.Stream, ev.Entry = smb2.FileActionRemovedStream, smb2.FileNotifyChangeStreamName, f.more().spelt, false
 		}
 		s.changed(now, ev)
 	} else {

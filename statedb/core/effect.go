@@ -25,6 +25,8 @@ type BreakLease struct {
 	New     smb2.LeaseState
 	Ack     bool
 	After   RequestID
+
+	Directory bool // a directory's: nobody waits for it
 }
 
 // Complete ends a request that was answered StatusPending.

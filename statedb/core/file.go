@@ -10,7 +10,6 @@ import (
 type file struct {
 	key     FileKey
 	stream  string // folded, "" for the file itself
-	spelt   string // the stream as it was spelt
 	base    *file  // of a stream; nil for the file itself
 	streams []*file
 	dir     bool
@@ -19,6 +18,7 @@ type file struct {
 	last        *open
 	count       int32 // opens here; a base counts its streams' opens in streamOpens
 	streamOpens int32
+	stats       int32 // of count: with leaseStatAccess at most
 
 	share  shareCount
 	caches cacheCount
@@ -34,6 +34,21 @@ type file struct {
 	unlinking     bool   // deleted at the backend right now
 	gone          bool   // ... and that has worked
 	intent        OpenID // persistent open whose record stays until then
+	rare          *rare  // nil: none
+}
+
+// rare is what only streams and files that are to be deleted have.
+type rare struct {
+	spelt       string  // the stream as it was spelt
+	deleteUnder LeaseID // parentLease of deleter
+}
+
+// more returns the file's rare, making it.
+func (f *file) more() *rare {
+	if f.rare == nil {
+		f.rare = &rare{}
+	}
+	return f.rare
 }
 
 // Hint is what a READ or WRITE looks at before it takes the driver's mutex: if no bit
@@ -126,6 +141,9 @@ func (f *file) join(o *open) {
 	}
 	f.last = o
 	f.count++
+	if o.access&^leaseStatAccess == 0 {
+		f.stats++
+	}
 	if f.base != nil {
 		f.base.streamOpens++
 	}
@@ -146,6 +164,9 @@ func (f *file) quit(o *open) {
 	}
 	o.filePrev, o.fileNext = nil, nil
 	f.count--
+	if o.access&^leaseStatAccess == 0 {
+		f.stats--
+	}
 	if f.base != nil {
 		f.base.streamOpens--
 	}

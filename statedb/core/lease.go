@@ -161,7 +161,7 @@ func (s *State) tellLease(l *lease, from, to uint8, after RequestID) {
 	s.emit(BreakLease{
 		Lease: l.id, Session: ss.id, Epoch: l.wireEpoch(),
 		Current: smb2.LeaseState(from), New: smb2.LeaseState(to),
-		Ack: from&(cacheW|cacheH) != 0, After: after,
+		Ack: from&(cacheW|cacheH) != 0, After: after, Directory: l.file.dir,
 	})
 }
 

@@ -246,7 +246,12 @@ func (m *model) grant(o *mOpen, own *mHold, oplock, key, state string, over bool
 	}
 	got := want
 	for _, x := range others {
-		if x.lease == nil || x.lease != own {
+		if (x.lease == nil || x.lease != own) && strings.ContainsAny(x.access, "rwd") {
+			got &^= cacheW
+		}
+	}
+	for _, h := range m.holds {
+		if h.file == o.file && h != own && h.state != 0 {
 			got &^= cacheW
 		}
 	}
@@ -325,6 +330,7 @@ func (m *model) close(o *mOpen) string {
 	m.unlocked(o.file)
 	if o.doc && !m.pending[o.file] {
 		m.pending[o.file], m.deleter[o.file] = true, o.name
+		m.contend(o.file, o.lease, o.name, cacheH, false, false, true)
 	}
 	m.opens = slices.DeleteFunc(m.opens, func(x *mOpen) bool { return x == o })
 	m.holds = slices.DeleteFunc(m.holds, func(h *mHold) bool {

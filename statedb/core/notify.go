@@ -260,14 +260,14 @@ func tail(path string, n int) string {
 }
 
 // breakDirectory breaks the leases of a directory whose listing is not what it was
-// ([MS-FSA] 2.1.4.12, PARENT_OBJECT), except the one that the change was made under.
-// Nobody waits for it.
+// ([MS-FSA] 2.1.4.12, PARENT_OBJECT), except the one that the change was made under: keys
+// are compared there, whoever's they are (smb2.dirlease.seteof). Nobody waits for it.
 func (s *State) breakDirectory(now Instant, d *file, own LeaseID) {
 	if d.caches.read == 0 {
 		return
 	}
 	for _, l := range append([]*lease(nil), d.leases...) {
-		if l.id != own && l.opens > 0 && l.state&cacheR != 0 {
+		if (own == LeaseID{} || l.id.Key != own.Key) && l.opens > 0 && l.state&cacheR != 0 {
 			s.breakLease(now, l, 0)
 		}
 	}

@@ -198,8 +198,8 @@ func (c *Open) grant(s *State, now Instant, f *file, own *lease) Result {
 	if n.display == "" || c.Created && c.Stream == "" {
 		n.display = c.Display
 	}
-	if c.Stream != "" && f.spelt == "" {
-		f.spelt = c.Spelt
+	if c.Stream != "" && f.more().spelt == "" {
+		f.rare.spelt = c.Spelt
 	}
 	if c.App != nil {
 		s.register(c.App, o)
@@ -241,12 +241,11 @@ func (s *State) grantLease(c *Open, f *file, n *node, own *lease, o *open) {
 	if want&cacheR == 0 {
 		want = 0
 	}
-	granted := want
-	others := f.count
-	if own != nil {
-		others -= own.opens
+	if f.dir {
+		want &^= cacheW // [MS-SMB2] 3.3.5.9.11: nobody writes a directory
 	}
-	if f.dir || others > 0 {
+	granted := want
+	if f.shared(own) {
 		granted &^= cacheW
 	}
 	if f.dir && q.Version < 2 {
@@ -275,6 +274,23 @@ func (s *State) grantLease(c *Open, f *file, n *node, own *lease, o *open) {
 		s.audience.Add(1)
 	}
 	own.join(o)
+}
+
+// shared says whether somebody else than a lease has a file open for more than its
+// attributes, or caches anything of it ([MS-FSA] 2.1.5.17.2).
+func (f *file) shared(own *lease) bool {
+	others, caches := f.count-f.stats, f.caches.read
+	if own != nil {
+		for o := own.first; o != nil; o = o.extra.leaseNext {
+			if o.access&^leaseStatAccess != 0 {
+				others--
+			}
+		}
+		if own.state&cacheR != 0 {
+			caches--
+		}
+	}
+	return others > 0 || caches > 0
 }
 
 // answer tells what an open has.

@@ -80,6 +80,10 @@ func (c *Rename) breaks(s *State, now Instant, o *open, to *node, first bool) *f
 	if o.file.dir {
 		o.node.eachBelow(add)
 	}
+	if d := to.parent.directory(); d != nil && to.parent != o.node.parent && d.share.deleters > 0 {
+		// A directory that somebody may delete takes nothing new in: the backend refuses it, unless he has let go.
+		list = append(list, d)
+	}
 	if to != o.node {
 		for x := to.first; x != nil; x = x.nodeNext {
 			add(x)
@@ -162,7 +166,7 @@ func (c *Renamed) apply(s *State, now Instant) Result {
 	}
 	if c.OK && f != nil && f.base != nil && c.Stream != "" {
 		c.tellStream(s, now, f)
-		f.stream, f.spelt = c.Stream, c.Spelt
+		f.stream, f.more().spelt = c.Stream, c.Spelt
 	}
 	if whole && c.FromDisplay != c.ToDisplay {
 		c.tell(s, now, o)
@@ -229,7 +233,7 @@ func (c *Renamed) tell(s *State, now Instant, o *open) {
 
 // tellStream emits that a stream has another name.
 func (c *Renamed) tellStream(s *State, now Instant, f *file) {
-	ev := Changed{Name: c.To, Filter: smb2.FileNotifyChangeStreamName, Stream: f.spelt, Action: smb2.FileActionRemovedStream}
+	ev := Changed{Name: c.To, Filter: smb2.FileNotifyChangeStreamName, Stream: f.more().spelt, Action: smb2.FileActionRemovedStream}
 	s.changed(now, &ev)
 	ev.Stream, ev.Action = c.Spelt, smb2.FileActionAddedStream
 	s.changed(now, &ev)
