@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -84,6 +85,9 @@ func OpenBadger(cfg Config) (*Badger, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
+	if err := roomToOpen(cfg); err != nil {
+		return nil, err
+	}
 	opt := badger.DefaultOptions(cfg.Dir).
 		WithSyncWrites(true).
 		WithMemTableSize(8 << 20).WithNumMemtables(2).
@@ -108,6 +112,25 @@ func OpenBadger(cfg Config) (*Badger, error) {
 		return nil, errors.Join(fmt.Errorf("read state database %q: %w", cfg.Dir, err), db.Close())
 	}
 	return b, nil
+}
+
+// openRoom is what opening needs at most, in bytes: a log, a table of what the last log held, badger's own files.
+const openRoom = 32 << 20
+
+// roomToOpen refuses to open where badger would run out of disk in the middle.
+func roomToOpen(cfg Config) error {
+	dir := cfg.Dir
+	if _, err := os.Stat(dir); err != nil {
+		dir = filepath.Dir(dir) // badger makes one level
+	}
+	left, err := cfg.Free(dir)
+	if err != nil {
+		return fmt.Errorf("open state database %q: %w", cfg.Dir, fault(err))
+	}
+	if left < openRoom {
+		return fmt.Errorf("open state database %q: %w: %d bytes are free, %d are needed", cfg.Dir, ErrFull, left, openRoom)
+	}
+	return nil
 }
 
 // inUse says whether some process holds badger's lock, which its own error hides.

@@ -210,6 +210,9 @@ func TestFull(t *testing.T) {
 	if got, _ := keys(t, b, ""); got != "a=1@1 " {
 		t.Fatalf("reading on a full disk: %s", got)
 	}
+	if _, err := OpenBadger(Config{Dir: filepath.Join(t.TempDir(), "new"), Free: func(string) (uint64, error) { return left, nil }}); !errors.Is(err, ErrFull) {
+		t.Fatalf("opening on a full disk: %v", err)
+	}
 	left = 1 << 30
 	if rev := put(t, b, "b", "2"); rev != 2 {
 		t.Fatalf("revision %d after the disk was full, want 2", rev)
