@@ -80,6 +80,11 @@ torture: ## smbtorture against smbproxy, held against testdata/torture (TORTURE=
 diff: deps ## random requests to stock smbd and through smbproxy must be answered alike (CHECKS=500)
 	SMBPROXY_DIFF=random $(GOTEST) -count=1 -timeout 40m ./internal/oracle -rapid.checks=$(CHECKS)
 
+.PHONY: reclaim
+reclaim: deps ## smbproxy killed under clients with persistent handles, which come back for them (RUNS=100)
+	$(GO) build -o $(BINARY) ./smbproxy
+	SMBPROXY_BINARY=$(BINARY) $(GOTEST) -count=1 -timeout 2h -run TestReclaim ./internal/e2e -reclaim.runs $(RUNS)
+
 .PHONY: chaos
 chaos: deps ## backends killed, frozen, cut off, lost, drained under clients, at random (RUNS=50 CHAOS='-chaos.seed 7 -chaos.faults kill')
 	$(GO) build -o $(BINARY) ./smbproxy

@@ -198,6 +198,10 @@ func (o *open) abandon() {
 // closeAtBackend closes the backend's handle of an open that the state has forgotten, and with it the
 // file that it says is to go. A handle that is lost and has nothing to delete is closed already.
 func (o *open) closeAtBackend(res core.Result) {
+	if o.held() == nil { // a persistent handle of before a restart that could not be opened again
+		o.tree.demux.unlinked(res.Delete, ntstatus.UnexpectedNetworkError)
+		return
+	}
 	o.whenIdle(func() { o.data.close(func() { o.closeNameAtBackend(res) }) })
 }
 

@@ -40,6 +40,8 @@ type Config struct {
 	UnflushedLimit int64
 	// FailoverTimeout is how long a request waits while no backend of its share can be reached; 0: a minute.
 	FailoverTimeout time.Duration
+	// Past is what the process before this one has left; only New looks at it. Recover ends it.
+	Past Past
 	// Interfaces are told to clients that ask for more addresses to connect to
 	// (FSCTL_QUERY_NETWORK_INTERFACE_INFO). None: the one that the client has connected to.
 	Interfaces []Interface
@@ -53,19 +55,19 @@ type Config struct {
 
 // Share is one section of the configuration.
 type Share struct {
-	Name              string   // as clients see it; compares without case
-	Backends          []string // that serve its names, keys of Config.Backends; all export one tree
-	Routes            []Route  // subtrees with a home of their own
-	BackendShare      string   // the share's name there; empty: Name
-	Striping          Striping // where its files' data are
-	Comment           string
-	Browseable        bool
-	GuestOK           bool
-	Encrypt           Encryption
-	Available         bool // continuously: clients may have persistent handles. Not with OtherWriters
-	StrictAcknowledge bool // a WRITE is answered when its data are on disk
-	OtherWriters      bool // files change behind us: clients cache nothing but reads
-	Policy            acl.Policy
+	Name                  string   // as clients see it; compares without case
+	Backends              []string // that serve its names, keys of Config.Backends; all export one tree
+	Routes                []Route  // subtrees with a home of their own
+	BackendShare          string   // the share's name there; empty: Name
+	Striping              Striping // where its files' data are
+	Comment               string
+	Browseable            bool
+	GuestOK               bool
+	Encrypt               Encryption
+	ContinuouslyAvailable bool // clients may have persistent handles. Not with OtherWriters
+	StrictAcknowledge     bool // a WRITE is answered when its data are on disk
+	OtherWriters          bool // files change behind us: clients cache nothing but reads
+	Policy                acl.Policy
 
 	stripes *stripes // of Striping, once in use; nil: none
 }

@@ -124,6 +124,9 @@ func (c *creation) planDurable(m *smb2.CreateRequest) error {
 			Persistent: q.Flags&smb2.DurableFlagPersistent != 0 && c.t.available(c.r.Connection),
 		}
 	}
+	if q := c.durable.request; q != nil && q.Persistent {
+		m.CreateOptions |= smb2.FileWriteThrough // what is acknowledged there is on disk: DESIGN 8
+	}
 	return c.planApp(&x)
 }
 

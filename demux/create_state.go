@@ -122,7 +122,7 @@ func (c *creation) begin() core.Result {
 	disposition := c.asked.CreateDisposition
 	b := &core.Begin{
 		Req: c.req, Session: core.SessionID(c.r.Session.ID), Name: c.base, Client: c.r.Session.ClientGUID(),
-		Create: c.durable.createGUID(), Replay: c.durable.replay,
+		Create: c.durable.createGUID(), Replay: c.durable.replay, User: c.t.backendUser(),
 		MayCreate: disposition != smb2.FileOpen && disposition != smb2.FileOverwrite,
 	}
 	if c.lease != nil {

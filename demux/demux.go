@@ -29,6 +29,7 @@ type Demux struct {
 	watches     watches
 	kept        keptWrites
 	detached    detached
+	recovery    *recovery
 	volumes     fileSystems
 	dataFiles   dataFiles
 	dataHandles dataHandles
@@ -56,6 +57,7 @@ func New(cfg Config) (*Demux, error) {
 	if err := d.Reconfigure(cfg); err != nil {
 		return nil, err
 	}
+	d.recovery = newRecovery(cfg.Past, &d.routes.Load().cfg)
 	d.table = d.commands()
 	return d, nil
 }

@@ -41,13 +41,15 @@ func (t *detached) take(id core.OpenID) *open {
 	return o
 }
 
-// list is a snapshot, for who moves opens to another backend and for tests.
+// list is a snapshot of those that have a handle, for who moves opens to another backend and for tests.
 func (t *detached) list() []*open {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	list := make([]*open, 0, len(t.opens))
 	for _, o := range t.opens {
-		list = append(list, o)
+		if o.held() != nil {
+			list = append(list, o)
+		}
 	}
 	return list
 }

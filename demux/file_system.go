@@ -54,6 +54,16 @@ func (f *fileSystems) enter(d device, space, path string) uint64 {
 	return n
 }
 
+// seed gives a device the number that it had before a restart.
+func (f *fileSystems) seed(d device, n uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.known == nil {
+		f.known, f.roots = map[device]uint64{}, map[string]uint64{}
+	}
+	f.known[d] = n
+}
+
 // forget drops what is known of a backend: after its node has started again the numbers may be others.
 func (f *fileSystems) forget(pool *backend.Pool) {
 	f.mu.Lock()

@@ -31,7 +31,11 @@ func (c *creation) reconnect(ctx context.Context) error {
 	if err := c.attach(ctx); err != nil {
 		return err
 	}
-	defer func() { c.at.drop() }()
+	defer func() {
+		if c.at != nil {
+			c.at.drop()
+		}
+	}()
 	c.d.sink.hold(s.open)
 	defer c.d.sink.release(s.open)
 	grant := c.d.state.Do(ctx, &core.Reconnect{
@@ -44,8 +48,8 @@ func (c *creation) reconnect(ctx context.Context) error {
 	if old = c.d.detached.take(s.open); old == nil {
 		return ntstatus.ObjectNameNotFound // closed meanwhile, by an admin
 	}
-	o := old.inSession(c.t)
-	if !o.held().at.Alive() {
+	o := old.inSession(c.t, grant.Hint)
+	if h := o.held(); h == nil || !h.at.Alive() {
 		if err := c.reopen(ctx, o, &grant); err != nil {
 			c.d.letGo(o)
 			c.r.Connection.Log().Warn("a durable open cannot be opened again at its backend", "share", c.t.share.Name, "error", err)
@@ -67,6 +71,9 @@ func (c *creation) reconnect(ctx context.Context) error {
 
 // replayed answers a CREATE that has been answered before ([MS-SMB2] 3.3.5.9.10), with the open it has made.
 func (c *creation) replayed(ctx context.Context, grant *core.Result) error {
+	if grant.Detached {
+		return c.resumeReplayed(ctx, grant.Open)
+	}
 	o := c.t.session.find(fileID(grant.Open))
 	if o == nil || o.tree.share != c.t.share {
 		return ntstatus.ObjectNameNotFound
@@ -84,6 +91,16 @@ func (c *creation) replayed(ctx context.Context, grant *core.Result) error {
 	return nil
 }
 
+// resumeReplayed goes on with the persistent handle of a CREATE whose answer was lost with its session: the client
+// has nothing of it but the CreateGuid.
+func (c *creation) resumeReplayed(ctx context.Context, id core.OpenID) error {
+	c.durable.resume = &resume{open: id, v2: true, create: c.durable.createGUID(), persistent: true}
+	if c.lease != nil {
+		c.durable.resume.lease = &c.lease.Key
+	}
+	return c.reconnect(ctx)
+}
+
 // answerAgain is the reply to a CREATE whose open was there before.
 func (c *creation) answerAgain(o *open, grant *core.Result, m *smb2.CreateResponse) {
 	m.FileID, m.OplockLevel = o.id, grant.Oplock
@@ -96,12 +113,12 @@ func (c *creation) answerAgain(o *open, grant *core.Result, m *smb2.CreateRespon
 }
 
 // inSession is the open as it goes on in a tree of another session; o itself is given up.
-func (o *open) inSession(t *tree) *open {
+func (o *open) inSession(t *tree, hint *core.Hint) *open {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	n := &open{
 		id: o.id, state: o.state, tree: t, directory: o.directory, access: o.access, born: time.Now(),
-		arbitrated: true, hint: o.hint, granted: o.granted, deleteOnClose: o.deleteOnClose, action: o.action,
+		arbitrated: true, hint: hint, granted: o.granted, deleteOnClose: o.deleteOnClose, action: o.action,
 		name: o.name, resumeKey: o.resumeKey, file: o.file, options: o.options, listing: o.listing,
 	}
 	n.names.Store(o.held())
@@ -153,19 +170,7 @@ func (c *creation) reopen(ctx context.Context, o *open, grant *core.Result) erro
 	if info == nil {
 		return ntstatus.ObjectNameNotFound
 	}
-	q := &smb2.CreateRequest{DesiredAccess: o.granted, Name: o.Name(), CreateOptions: smb2.FileNonDirectoryFile}
-	if o.directory {
-		q.CreateOptions = smb2.FileDirectoryFile
-	}
-	if grant.Persist {
-		q.CreateOptions |= smb2.FileWriteThrough
-	}
-	q.CreateContexts = []smb2.CreateContext{{Name: []byte(smb2.CreateQueryOnDiskID)}}
-	if info.File.Snapshot != 0 {
-		t := smb2.TimewarpToken{Timestamp: smb2.Filetime(info.File.Snapshot)}
-		q.CreateContexts = append(q.CreateContexts, smb2.CreateContext{Name: []byte(smb2.CreateTimewarpToken), Data: t.Append(nil)})
-	}
-	m, fid, err := c.openAgain(ctx, c.at, q)
+	m, fid, err := c.openAgain(ctx, c.at, pastCreate(o, info))
 	if err != nil {
 		return err
 	}
@@ -181,7 +186,10 @@ func (c *creation) reopen(ctx context.Context, o *open, grant *core.Result) erro
 	}
 	old := o.held()
 	o.names.Store(&handle{at: c.at, fid: fid, name: o.Name()})
-	c.at, o.resumeKey = old.at, nil
+	o.resumeKey = nil
+	if c.at = nil; old != nil {
+		c.at = old.at // whose reference is the open's no more
+	}
 	return nil
 }
 

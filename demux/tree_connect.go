@@ -54,6 +54,10 @@ func (d *Demux) connectShare(ctx context.Context, r *session.Request, name strin
 		readOnly: share.Policy.ReadOnly, pipes: share.Name == ipcShare, born: time.Now(),
 	}
 	t.admin = t.pipes && routes.administers(ctx, r)
+	if err := d.recovery.wait(ctx, share); err != nil {
+		r.FailErr(err)
+		return
+	}
 	at, err := t.reach(ctx, r, "")
 	if err != nil && t.pipes { // those that speak for the cluster need no backend, and others ask again
 		log.Warn("no backend connects the share; only srvsvc and wkssvc are served", "backends", share.Backends, "backend_user", user, "error", err)
@@ -72,7 +76,7 @@ func (d *Demux) connectShare(ctx context.Context, r *session.Request, name strin
 		return
 	}
 	r.SetTree(t.connect)
-	r.Reply(ntstatus.Success, t.connectResponse(at, encrypt))
+	r.Reply(ntstatus.Success, t.connectResponse(r, at, encrypt))
 }
 
 // admit says as whom the backend shall see the session and whether the tree's messages are
@@ -104,7 +108,7 @@ const pipesAccess = smb2.AccessMask(0x001F00A9)
 
 // connectResponse tells the client what it has got: the backend's rights and view of the share,
 // and no capabilities.
-func (t *tree) connectResponse(at *attachment, encrypt bool) *smb2.TreeConnectResponse {
+func (t *tree) connectResponse(r *session.Request, at *attachment, encrypt bool) *smb2.TreeConnectResponse {
 	m := &smb2.TreeConnectResponse{ShareType: smb2.ShareTypeDisk, ShareFlags: smb2.ShareFlagNoCaching, MaximalAccess: pipesAccess}
 	if at != nil {
 		m.ShareFlags, m.MaximalAccess = at.ShareFlags()&relayedShareFlags, at.MaximalAccess()
@@ -114,6 +118,9 @@ func (t *tree) connectResponse(at *attachment, encrypt bool) *smb2.TreeConnectRe
 	}
 	if encrypt {
 		m.ShareFlags |= smb2.ShareFlagEncryptData
+	}
+	if t.available(r.Connection) {
+		m.Capabilities |= smb2.ShareCapContinuousAvailability
 	}
 	if t.readOnly {
 		m.MaximalAccess &^= writeAccess

@@ -191,6 +191,9 @@ func (l *loader) checkShares() {
 		if s.GuestOK && l.cfg.Global.MapToGuest == "never" && l.cfg.Global.RestrictAnonymous == 2 {
 			l.fault(s.Name, at("guest ok"), "guest ok", "there are no guests: `map to guest` is never and `restrict anonymous` is 2")
 		}
+		if s.ContinuousAvailability && s.OtherWriters {
+			l.fault(s.Name, at("continuous availability"), "continuous availability", "needs `other writers = no`: handles that outlive smbproxy promise what nobody else may break")
+		}
 		for _, list := range []struct {
 			parameter string
 			users     []string

@@ -111,29 +111,30 @@ type Share struct {
 	Name string
 	smbconf.Position
 
-	Backends          []string // as [backend:NAME] spells them
-	Routes            []Route
-	OSTBackends       []string // likewise
-	StripeSize        int64
-	StripeCount       int
-	MountPoint        string
-	Path              string
-	BackendShare      string
-	Comment           string
-	Available         bool
-	Browseable        bool
-	ReadOnly          bool
-	GuestOK           bool
-	OtherWriters      bool
-	StrictAcknowledge bool
-	ValidUsers        []string
-	InvalidUsers      []string
-	HostsAllow        []string
-	HostsDeny         []string
-	Encryption        string
-	Volume            string
-	VolumeSerial      uint32
-	SmbdOptions       []SmbdOption
+	Backends               []string // as [backend:NAME] spells them
+	Routes                 []Route
+	OSTBackends            []string // likewise
+	StripeSize             int64
+	StripeCount            int
+	MountPoint             string
+	Path                   string
+	BackendShare           string
+	Comment                string
+	Available              bool
+	Browseable             bool
+	ReadOnly               bool
+	GuestOK                bool
+	OtherWriters           bool
+	ContinuousAvailability bool
+	StrictAcknowledge      bool
+	ValidUsers             []string
+	InvalidUsers           []string
+	HostsAllow             []string
+	HostsDeny              []string
+	Encryption             string
+	Volume                 string
+	VolumeSerial           uint32
+	SmbdOptions            []SmbdOption
 }
 
 // Route is one entry of a share's "route": a subtree and the backends that serve its names.

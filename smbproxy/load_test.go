@@ -134,6 +134,7 @@ func TestFaults(t *testing.T) {
 		{"protocols the wrong way round", "[global]", "min protocol = SMB3\nmax protocol = SMB2", []string{`t:4: [global] server min protocol: SMB3_11 is newer than`}},
 		{"SMB1", "[global]", "min protocol = NT1", []string{`t:4: [global] min protocol: "NT1" is not one of SMB2_02`}},
 		{"encryption that nobody can", "[global]", "max protocol = SMB2\nsmb encrypt = required", []string{`t:5: [global] server smb encrypt: nobody can encrypt`}},
+		{"continuous availability beside other writers", "", "[s]\nbackend = two\npath = /s\ncontinuous availability = yes", []string{`t:7: [s] continuous availability: needs `}},
 		{"share's encryption that nobody can", "[global]", "smb encrypt = off\n[s]\nbackend = two\npath = /s\nsmb encrypt = required", []string{`t:8: [s] server smb encrypt: nobody could use the share`}},
 		{"size", "[global]", "smb2 max read = 16M", []string{`t:4: [global] smb2 max read: 16M is not between 64K and 8M`}},
 		{"helper and passdb", "[global]", "ntlm auth helper = /usr/bin/ntlm_auth", []string{`t:4: [global] ntlm auth helper: `}},

@@ -36,6 +36,7 @@ type node struct {
 	gate      *hostGate
 	listeners *listeners
 	store     *store.Badger
+	past      *sessionLog
 	state     *statedb.Owner
 	demux     *demux.Demux
 	sessions  *session.Server
@@ -70,19 +71,24 @@ func newNode(life context.Context, configFile string, cfg *Config, logs *logging
 	if err := n.gate.set(cfg.Global.HostsAllow, cfg.Global.HostsDeny); err != nil {
 		return nil, err
 	}
+	if n.store, err = store.OpenBadger(store.Config{Dir: stateDatabase(cfg.Global.StateDirectory), Log: n.log}); err != nil {
+		return nil, err
+	}
+	n.past = &sessionLog{store: n.store, log: n.log}
+	n.pools.sessions = n.past
 	change, err := n.pools.prepare(life, cfg)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, n.store.Close())
 	}
 	shares, err := demuxConfig(cfg, change.pools(), n.log)
 	shares.PipeAuth = n.pipeAuth
 	if err == nil {
 		shares.Sink = &demux.Sink{}
-		n.store, err = store.OpenBadger(store.Config{Dir: stateDatabase(cfg.Global.StateDirectory), Log: n.log})
-	}
-	if err == nil {
 		n.state, err = statedb.New(life, statedb.Config{Node: 1, Store: n.store, Sink: shares.Sink, Log: n.log})
 		shares.State = n.state
+	}
+	if err == nil {
+		shares.Past, err = n.past.past(life, cfg, n.state)
 	}
 	if err == nil {
 		n.demux, err = demux.New(shares)
@@ -98,10 +104,8 @@ func newNode(life context.Context, configFile string, cfg *Config, logs *logging
 	}
 	if err != nil {
 		change.abandon()
-		if n.store != nil {
-			err = errors.Join(err, n.store.Close())
-		}
-		return nil, err
+		n.past.close()
+		return nil, errors.Join(err, n.store.Close())
 	}
 	change.commit()
 	n.inForce(cfg)
@@ -231,6 +235,7 @@ func restartNotes(old, now *Global) (notes []string) {
 func (n *node) run(life, stop context.Context, endLife context.CancelFunc, ready func()) (err error) {
 	cfg := n.current.Load().cfg
 	defer func() { err = errors.Join(err, n.store.Close()) }() // last: the state writes until it ends
+	defer n.past.close()
 	defer n.pools.run.Wait()
 	defer endLife()
 	defer func() { _ = n.auth.Load().Close() }() // ends children that check passwords
@@ -242,6 +247,12 @@ func (n *node) run(life, stop context.Context, endLife context.CancelFunc, ready
 	}}
 	group.Go(func() error { return n.state.Run(life) })
 	group.Go(func() error { return n.demux.Run(life) })
+	group.Go(func() error {
+		if err := n.demux.Recover(life); err != nil && life.Err() == nil {
+			return err
+		}
+		return nil
+	})
 	if err := n.listen(life, background, group, &cfg.Global); err != nil {
 		endLife()
 		return errors.Join(err, group.Wait())

@@ -15,8 +15,9 @@ import (
 // poolSet is the running backend pools. A pool whose settings did not change survives a reload with
 // all its connections.
 type poolSet struct {
-	log *slog.Logger
-	run sync.WaitGroup // one per running pool
+	log      *slog.Logger
+	sessions backend.SessionLog // of all pools
+	run      sync.WaitGroup     // one per running pool
 
 	mu      sync.Mutex // guards current
 	current map[string]*runningPool
@@ -45,6 +46,7 @@ func (s *poolSet) prepare(ctx context.Context, cfg *Config) (*poolChange, error)
 	var faults []error
 	for _, b := range cfg.Backends {
 		want := backendConfig(cfg, b)
+		want.Sessions = s.sessions
 		if old := s.current[b.Name]; old != nil && reflect.DeepEqual(old.cfg, want) {
 			c.next[b.Name] = old
 			continue

@@ -110,7 +110,7 @@ func sessionConfig(cfg *Config, guid [16]byte, a auth.Authenticator, observe ses
 		Ciphers:                  wireNames(g.EncryptionAlgorithms, cipherByName),
 		MultiChannel:             g.MultiChannel,
 		Credits:                  g.MaxCredits,
-		Capabilities:             smb2.GlobalCapLeasing | smb2.GlobalCapDirectoryLeasing,
+		Capabilities:             capabilities(cfg),
 		MaxTransactSize:          uint32(g.MaxTransact),
 		MaxReadSize:              uint32(g.MaxRead),
 		MaxWriteSize:             uint32(g.MaxWrite),
@@ -122,6 +122,18 @@ func sessionConfig(cfg *Config, guid [16]byte, a auth.Authenticator, observe ses
 		Log:                      log,
 		Observe:                  observe,
 	}
+}
+
+// capabilities are what clients are told besides what session itself can do: persistent handles where a share is there
+// for them ([MS-SMB2] 3.3.5.4).
+func capabilities(cfg *Config) smb2.Capabilities {
+	caps := smb2.GlobalCapLeasing | smb2.GlobalCapDirectoryLeasing
+	for _, s := range cfg.Shares {
+		if s.Available && s.ContinuousAvailability {
+			caps |= smb2.GlobalCapPersistentHandles
+		}
+	}
+	return caps
 }
 
 // demuxConfig is the shares and where they are served. Pipes go to the first backend of the file.
@@ -157,7 +169,8 @@ func demuxConfig(cfg *Config, pools map[string]*backend.Pool, log *slog.Logger) 
 		faults = append(faults, errs[:]...)
 		out.Shares = append(out.Shares, demux.Share{
 			Name: s.Name, Backends: s.Backends, Routes: demuxRoutes(s.Routes), Striping: striping(cfg, s), BackendShare: s.BackendShare, Comment: s.Comment,
-			Browseable: s.Browseable, GuestOK: s.GuestOK, OtherWriters: s.OtherWriters, Encrypt: shareEncryptionByName[s.Encryption], Policy: policy,
+			Browseable: s.Browseable, GuestOK: s.GuestOK, OtherWriters: s.OtherWriters,
+			ContinuouslyAvailable: s.ContinuousAvailability, Encrypt: shareEncryptionByName[s.Encryption], Policy: policy,
 		})
 	}
 	return out, errors.Join(faults...)

@@ -135,7 +135,9 @@ func (o *open) survives() bool {
 
 // disconnect takes an open from its session and starts its time-out.
 func (s *State) disconnect(now Instant, o *open) {
-	s.forgetCreate(o)
+	if !o.persistent() {
+		s.forgetCreate(o)
+	}
 	s.endWaits(now, o)
 	s.leave(o)
 	o.flags |= isDisconnected
@@ -187,6 +189,7 @@ func (c *Reconnect) apply(s *State, _ Instant) Result {
 		return refuse(st)
 	}
 	d.deadline = 0
+	s.forgetCreate(o)
 	o.flags &^= isDisconnected
 	s.sessionOf(c.Session, c.Client, c.User).join(o)
 	d.client = c.Client

@@ -18,6 +18,7 @@ type Begin struct {
 	MayCreate bool // the disposition creates the file if it is missing
 
 	Client  GUID
+	User    string         // who asks, for the replay of a CREATE whose session is gone
 	Lease   *smb2.LeaseKey // asked for
 	Create  GUID           // CreateGuid of a DH2Q context, zero if there is none
 	Replay  bool           // SMB2_FLAGS_REPLAY_OPERATION

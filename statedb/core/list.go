@@ -25,12 +25,15 @@ type OpenInfo struct {
 	LeaseState    smb2.LeaseState // what its client may cache
 	Locks         int
 	Watching      bool
-	Durable       string  // "", v1, v2, persistent, resilient
+	Durable       string  // "", v1, v2, DurablePersistent, resilient
 	Deadline      Instant // while disconnected
 	Breaking      bool    // of the oplock or lease: an acknowledgement is awaited
 	DeleteOnClose bool
 	DeletePending bool
 }
+
+// DurablePersistent is OpenInfo.Durable of a persistent handle.
+const DurablePersistent = "persistent"
 
 // LeaseInfo is a lease as an admin sees it.
 type LeaseInfo struct {
@@ -120,7 +123,7 @@ func (o *open) info() OpenInfo {
 		i.LeaseKey, i.LeaseState, i.Breaking = l.id.Key, smb2.LeaseState(l.state), l.breaking
 	}
 	if d := o.durable(); d != nil {
-		i.Durable = [...]string{"", "v1", "v2", "persistent", "resilient"}[d.kind]
+		i.Durable = [...]string{"", "v1", "v2", DurablePersistent, "resilient"}[d.kind]
 		i.Deadline = d.deadline
 	}
 	return i

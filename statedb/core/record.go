@@ -135,6 +135,10 @@ func (c *Restore) apply(s *State, now Instant) Result {
 		user: r.User, display: r.Display, deadline: now.Add(r.Timeout),
 	}
 	o.more().durable = d
+	if id := (createID{r.Client, r.Create}); r.Create != (GUID{}) && s.creates[id] == nil {
+		o.extra.create = &create{id: id, open: o}
+		s.creates[id] = o.extra.create
+	}
 	f.join(o)
 	f.account(&o.oplock, false, 1)
 	n.attach(o)

@@ -3,7 +3,8 @@ package core
 import "smbproxy/internal/ntstatus"
 
 // create is a CREATE with a CreateGuid that may still be replayed: until the client used
-// the handle, and so has seen the answer ([MS-SMB2] 3.3.5.9.10, 3.3.5.2.10 IsReplayEligible).
+// the handle, and so has seen the answer; that of a persistent handle also when its
+// session is gone, or was before a restart ([MS-SMB2] 3.3.5.9.10, 3.3.5.2.10 IsReplayEligible).
 type create struct {
 	id   createID
 	open *open // nil while the CREATE is under way
@@ -29,6 +30,9 @@ func (s *State) replay(c *Begin) (r Result, done bool) {
 		return refuse(ntstatus.DuplicateObjectid), true
 	}
 	o := k.open
+	if o.gone() && o.userOf() == c.User {
+		return Result{Open: o.id, Replayed: true, Detached: true}, true
+	}
 	if o.session == nil || o.session.id != c.Session {
 		return refuse(ntstatus.DuplicateObjectid), true
 	}

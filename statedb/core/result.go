@@ -23,6 +23,7 @@ type Result struct {
 	Persist   bool   // ... and a persistent one
 	TimeoutMS uint32 // durable timeout that holds, milliseconds
 	Replayed  bool   // Begin: this CREATE was answered before, Open says with what
+	Detached  bool   // ... and its open has lost its session since: Reconnect
 
 	// Delete is set by the last Close of a delete-pending file or stream: delete it at the
 	// backend, then say Unlinked.
