@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 
+	"smbproxy/demux/backend"
 	"smbproxy/internal/ntstatus"
 	"smbproxy/internal/smb2"
 	"smbproxy/session"
@@ -40,6 +41,7 @@ func (s *spread) flush(ctx context.Context, r *session.Request) {
 		relay(r, s.open, 0, pass) // the backend has a status for it
 		return
 	}
+	upto := s.open.mark() // what is acknowledged from here on may come too late for what follows
 	list := s.file.unflushed()
 	failed := make([]ntstatus.Status, len(list))
 	var all sync.WaitGroup
@@ -53,19 +55,23 @@ func (s *spread) flush(ctx context.Context, r *session.Request) {
 		r.Fail(failed[i])
 		return
 	}
-	relay(r, s.open, 0, pass)
+	p := prepareRelay(r, s.open, s.open.held(), 0, pass)
+	p.upto = min(p.upto, upto)
+	p.at.Submit(&p.call)
 }
 
-// flushAt flushes at one backend. One that cannot be reached any more may have lost what it was given: that is said once
-// (STATUS_IO_DEVICE_ERROR, DESIGN 8).
+// flushAt flushes at one backend. What one that cannot be reached any more was given is kept, and written again by the
+// backend of the name, which is flushed after it; where it is not kept any more failsOnce has said so, or will (DESIGN 8).
 func (s *spread) flushAt(ctx context.Context, r *session.Request, d dirtyAt) ntstatus.Status {
-	if d.backend == s.open.held().at.pool.Name() {
+	held := s.open.held()
+	if d.backend == held.at.pool.Name() {
 		s.file.flushed(d) // the FLUSH through the handle of the name is still to come
 		return ntstatus.Success
 	}
 	place := slices.IndexFunc(s.how.backends, func(b DataBackend) bool { return b.Name == d.backend })
 	if place >= 0 {
-		if h, err := s.obtain(ctx, r, place); err == nil {
+		h, err := s.obtain(ctx, r, place)
+		if err == nil {
 			defer h.end()
 			head, reply, err := ask(ctx, r, h.at, newRequest(smb2.CommandFlush, &smb2.FlushRequest{FileID: h.fid.Wire()}, 24), 1)
 			switch err := decodeDone(head, reply, err, &smb2.FlushResponse{}); {
@@ -78,6 +84,55 @@ func (s *spread) flushAt(ctx context.Context, r *session.Request, d dirtyAt) nts
 			s.drop(h)
 		}
 	}
+	if pool := s.open.tree.demux.routes.Load().cfg.Backends[d.backend]; pool != nil {
+		if err := s.open.restore(ctx, held, pool); err != nil {
+			return ntstatus.From(err)
+		}
+	}
 	s.file.flushed(d)
-	return ntstatus.IoDeviceError
+	return ntstatus.Success
+}
+
+// servesData says whether a backend serves data of the open's share apart from names.
+func (o *open) servesData(pool *backend.Pool) bool {
+	return o.data != nil && slices.ContainsFunc(o.data.how.backends, func(b DataBackend) bool { return b.Name == pool.Name() })
+}
+
+// flushDataAt flushes the open's file at a backend of data, through a handle of its own: the open may be closed by now.
+func (o *open) flushDataAt(ctx context.Context, pool *backend.Pool, name string) error {
+	s := o.data
+	users := []string{o.held().at.User()}
+	for _, b := range s.how.backends {
+		if b.Name == pool.Name() && b.User != "" {
+			users = append(users, b.User)
+		}
+	}
+	dirty := s.file.unflushed()
+	var err error
+	for _, user := range users {
+		var at *attachment
+		if at, err = o.tree.attachData(ctx, pool, user, s.how.share); err != nil {
+			return err
+		}
+		var h *handle
+		if h, err = o.openToWriteAt(ctx, at, name); ntstatus.From(err) == ntstatus.AccessDenied {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		defer h.close()
+		head, reply, err := h.at.Do(ctx, smb2.CommandFlush, &smb2.FlushRequest{FileID: h.fid.Wire()}, 1)
+		if err := decodeDone(head, reply, err, &smb2.FlushResponse{}); err != nil {
+			return err
+		}
+		for _, d := range dirty {
+			if d.backend == pool.Name() {
+				s.file.flushed(d)
+			}
+		}
+		o.tree.demux.dataFiles.cleaned(s.file)
+		return nil
+	}
+	return err
 }

@@ -71,7 +71,8 @@ func (d *Demux) restoreLost(ctx context.Context, pool *backend.Pool) {
 
 // restoreAnywhere restores the open's file where it is held now, or where its name is at home.
 func (o *open) restoreAnywhere(ctx context.Context, name string) error {
-	if h := o.held(); h.at.Alive() && h.at.pool.State().Usable() {
+	// One whose data are at other backends may be closed while its name's is well.
+	if h := o.held(); o.data == nil && h.at.Alive() && h.at.pool.State().Usable() {
 		return o.restore(ctx, h, nil)
 	}
 	pool := o.tree.demux.routes.Load().home(o.tree.share, name, nil)

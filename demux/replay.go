@@ -186,6 +186,9 @@ func (p *op) again(ctx context.Context, h *handle) {
 			return
 		}
 	}
+	if p.open.data != nil { // it may have gone to a backend of data, which is lost with what is kept of it
+		_ = p.open.restoreFirst(ctx)
+	}
 	rule := repeat
 	if smb2.RawCommand(msg) == smb2.CommandQueryDirectory {
 		rule = lookFirst // the new handle is not where the old one was, whether or not this one was sent

@@ -179,6 +179,11 @@ func (o *open) openToWrite(ctx context.Context, pool *backend.Pool, user, name s
 	if err != nil {
 		return nil, err
 	}
+	return o.openToWriteAt(ctx, at, name)
+}
+
+// openToWriteAt is openToWrite through an attachment, whose reference it takes over.
+func (o *open) openToWriteAt(ctx context.Context, at *attachment, name string) (*handle, error) {
 	head, reply, err := at.Do(ctx, smb2.CommandCreate, &smb2.CreateRequest{
 		ImpersonationLevel: smb2.ImpersonationImpersonation, DesiredAccess: smb2.FileWriteData | smb2.FileReadAttributes, ShareAccess: shareAll,
 		CreateDisposition: smb2.FileOpen, CreateOptions: smb2.FileNonDirectoryFile, Name: name,
@@ -251,6 +256,9 @@ func (o *open) turn(ctx context.Context, name string) (end func()) {
 // flushAtPool flushes the open's file at a backend: through the open if it is there, else through a handle of its own.
 func (o *open) flushAtPool(ctx context.Context, pool *backend.Pool, name string) error {
 	held := o.held()
+	if held.at.pool != pool && o.servesData(pool) {
+		return o.flushDataAt(ctx, pool, name)
+	}
 	if held.at.pool == pool && o.granted&smb2.FileWriteData != 0 {
 		head, reply, err := held.at.Do(ctx, smb2.CommandFlush, &smb2.FlushRequest{FileID: held.fid.Wire()}, 1)
 		if err = decodeDone(head, reply, err, &smb2.FlushResponse{}); err == nil || unreachable(err) {

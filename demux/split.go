@@ -2,6 +2,7 @@ package demux
 
 import (
 	"context"
+	"encoding/binary"
 	"sync"
 	"sync/atomic"
 
@@ -38,17 +39,18 @@ type split struct {
 
 // piece is a part of a split.
 type piece struct {
-	call   backend.Call
-	split  *split
-	place  int
-	data   *dataHandle // that it goes through, counted in; nil: the handle of the name
-	off    uint64      // in the file
-	at     uint32      // in the request's payload
-	length uint32
-	got    uint32 // read or written
-	status ntstatus.Status
-	held   *handle // through which it was sent last
-	losses int     // how often a backend was lost with it
+	call    backend.Call
+	split   *split
+	place   int
+	data    *dataHandle // that it goes through, counted in; nil: the handle of the name
+	off     uint64      // in the file
+	at      uint32      // in the request's payload
+	length  uint32
+	got     uint32 // read or written
+	status  ntstatus.Status
+	held    *handle // through which it was sent last
+	losses  int     // how often a backend was lost with it
+	through bool    // it is on disk when it is acknowledged
 }
 
 // splits are those not in use.
@@ -149,6 +151,11 @@ func (p *piece) sendTo(h *handle) {
 		head.Command = smb2.CommandWrite
 		f = transport.NewFrame(smb2.WriteRequestDataOffset + int(p.length))
 		q := smb2.WriteRequest{Offset: p.off, FileID: h.fid.Wire(), Flags: m.Flags}
+		if p.split.spread.open.writesThrough(h.at.pool) {
+			q.Flags |= smb2.WriteFlagWriteThrough
+		}
+		p.through = q.Flags&smb2.WriteFlagWriteThrough != 0
+
 		f.SetBytes(append(q.AppendFixed(head.Append(f.Bytes()), int(p.length)), m.Data[p.at:p.at+p.length]...))
 	} else {
 		f = transport.NewFrame(smb2.HeaderSize + 49)
@@ -221,6 +228,7 @@ func (p *piece) again(ctx context.Context, h *handle) {
 			return
 		}
 	}
+	_ = p.split.spread.open.restoreFirst(ctx)
 	p.sendTo(h)
 }
 
@@ -241,6 +249,7 @@ func (p *piece) take(reply *transport.Frame) {
 			return
 		}
 		p.got = m.Count
+		x.spread.keep(p)
 		return
 	}
 	var m smb2.ReadResponse
@@ -249,6 +258,17 @@ func (p *piece) take(reply *transport.Frame) {
 		return
 	}
 	p.got = uint32(copy(x.frame.Bytes()[smb2.ReadResponseDataOffset+p.at:], m.Data))
+}
+
+// keep keeps the data of a WRITE's piece until they are flushed, in the client's message (kept.go).
+func (s *spread) keep(p *piece) {
+	if p.through || s.open.options&smb2.FileWriteThrough != 0 {
+		return
+	}
+	f := p.split.req.Frame()
+	f.Retain()
+	at := int(binary.LittleEndian.Uint16(f.Bytes()[smb2.HeaderSize+2:]))
+	s.open.keep(p.held.at.pool, p.off, f, at+int(p.at), int(p.got))
 }
 
 // malformed is for an answer that is none.

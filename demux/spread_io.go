@@ -76,6 +76,9 @@ func (s *spread) serve(r *session.Request, off, n, head uint64, write, prepared 
 	}
 	if write {
 		s.file.written(s.how.backends[place].Name)
+		if s.open.writesThrough(h.at.pool) {
+			throughDisk(r.Frame().Bytes())
+		}
 	}
 	relayData(r, s.open, h, off, uint32(n))
 	return true

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"smbproxy/demux/backend"
@@ -162,16 +163,22 @@ func (s *spread) prepare(ctx context.Context, r *session.Request, off, n uint64,
 		off += run
 	}
 	var all sync.WaitGroup
+	var lost atomic.Bool
 	for place, needed := range places {
 		if needed {
 			all.Go(func() {
 				if h, err := s.obtain(ctx, r, place); err == nil {
 					h.end()
+				} else if unreachable(err) {
+					lost.Store(true)
 				}
 			})
 		}
 	}
 	all.Wait()
+	if lost.Load() { // what is kept of what it was given comes before what the backend of the name is given in its place
+		_ = s.open.restoreFirst(ctx)
+	}
 }
 
 // closeThen closes the handle at its backend, does then when that has answered, and gives the reference back.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"smbproxy/demux/backend"
-	"smbproxy/internal/ntstatus"
 )
 
 // dataTree is what a tree has one attachment for at a backend of data.
@@ -35,10 +34,9 @@ func (t *tree) attachData(ctx context.Context, pool *backend.Pool, user, share s
 	t.session.mu.RUnlock()
 	old := t.data[key]
 	switch {
-	case closed:
+	case closed: // whoever still flushes has it alone
 		t.mu.Unlock()
-		a.Release()
-		return nil, ntstatus.NetworkNameDeleted
+		return newAttachment(pool, bt, 1), nil
 	case old != nil && old.Alive():
 		old.refs.Add(1)
 		t.mu.Unlock()
