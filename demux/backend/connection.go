@@ -47,9 +47,11 @@ type connection struct {
 	ready       callList // in flight, not pending, an answer is due: the head is what the lane waits for
 	pending     callList // in flight, interim reply received, an answer is due
 	waiting     fairQueue
-	echo        *Call // the last ECHO that asked for credits
-	ghosts      int   // of inflight, calls that were given up
-	begged      int   // credits there were when it was sent last
+	pumping     bool         // pump is at work
+	pumped      *clientQueue // whose call it is about to send
+	echo        *Call        // the last ECHO that asked for credits
+	ghosts      int          // of inflight, calls that were given up
+	begged      int          // credits there were when it was sent last
 	clients     map[uint64]*clientQueue
 
 	sessions map[uint64]*session // by SessionId, until LOGOFF is answered

@@ -5,14 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"syscall"
 	"time"
 
 	"smbproxy/internal/ntstatus"
 	"smbproxy/internal/transport"
 )
 
-// Backoff between attempts to reach a backend to which connections cannot be made.
-// In between every Connect fails at once; so they do while it is Down.
+// Backoff between attempts of Connect to reach a backend to which connections
+// cannot be made. In between every Connect fails at once.
 const (
 	backoffMin = 100 * time.Millisecond
 	backoffMax = 2 * time.Second
@@ -30,9 +31,11 @@ const patience = 365 * 24 * time.Hour
 
 // dial is one attempt to connect a lane, shared by all who wait for it.
 type dial struct {
-	done chan struct{} // closed when conn or err is set
-	conn *connection
-	err  error
+	lane  *lane
+	began int64         // by Pool.now
+	done  chan struct{} // closed when conn or err is set
+	conn  *connection
+	err   error
 }
 
 // outage is the state of the backend as dialing sees it, until watch has made up
@@ -46,48 +49,63 @@ type outage struct {
 	err     error // why it is down; nil: up
 	backoff time.Duration
 	retryAt int64 // not before, by Pool.now
-	probing bool
+	probe   *dial // the Connect that tries again, nil: none does
 }
 
 // connection returns the lane's connection, dialed if need be.
 func (p *Pool) connection(ctx context.Context, ln *lane) (*connection, error) {
-	p.mu.Lock()
-	if ln.conn != nil && !ln.conn.dead.Load() {
-		defer p.mu.Unlock()
-		return ln.conn, nil
-	}
-	d, down := ln.dialing, p.down.err
-	if d == nil {
+	for {
+		p.mu.Lock()
+		if ln.conn != nil && !ln.conn.dead.Load() {
+			defer p.mu.Unlock()
+			return ln.conn, nil
+		}
+		d, down := ln.dialing, p.down.err
 		switch {
+		case d != nil:
 		case p.closed:
 			defer p.mu.Unlock()
 			return nil, errClosed
-		case down != nil && (p.down.probing || p.now() < p.down.retryAt):
+		case down != nil && p.down.probe != nil:
+			d = p.down.probe
+		case down != nil && p.now() < p.down.retryAt:
 			defer p.mu.Unlock()
 			return nil, down
+		default:
+			d = &dial{lane: ln, began: p.now(), done: make(chan struct{})}
+			ln.dialing = d
+			if down != nil {
+				p.down.probe = d
+			}
+			p.children.Go(func() { p.dial(d) })
 		}
-		p.down.probing = down != nil
-		d = &dial{done: make(chan struct{})}
-		ln.dialing = d
-		p.children.Go(func() { p.dial(ln, d) })
+		p.mu.Unlock()
+		if err := p.awaitDial(ctx, d, down); err != nil {
+			return nil, err
+		}
+		if d.lane == ln || d.err != nil {
+			return d.conn, d.err
+		}
 	}
-	p.mu.Unlock()
-	if down != nil { // the client that happens to probe does not pay for it
+}
+
+// awaitDial waits for a dial. Where the backend is known to be away nobody waits
+// for longer than probeLimit.
+func (p *Pool) awaitDial(ctx context.Context, d *dial, down error) error {
+	if down != nil {
+		left := probeLimit - time.Duration(p.now()-d.began)
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, probeLimit, down)
+		ctx, cancel = context.WithTimeoutCause(ctx, max(0, left), down)
 		defer cancel()
 	}
-	if err := await(ctx, d.done); err != nil {
-		return nil, err
-	}
-	return d.conn, d.err
+	return await(ctx, d.done)
 }
 
 // dial runs one attempt and notes how it went.
-func (p *Pool) dial(ln *lane, d *dial) {
+func (p *Pool) dial(d *dial) {
+	ln := d.lane
 	ctx, cancel := context.WithTimeoutCause(context.Background(), p.cfg.DialTimeout, p.unanswered())
 	defer cancel()
-	began := p.now()
 	cn, err := p.open(ctx, ln.id)
 	p.mu.Lock()
 	was := p.down
@@ -97,9 +115,10 @@ func (p *Pool) dial(ln *lane, d *dial) {
 	case err != nil:
 		d.err = fmt.Errorf("backend %q at %s cannot be reached: %w: %w", p.cfg.Name, p.cfg.Address, ntstatus.UnexpectedNetworkError, err)
 		backoff := min(max(backoffMin, 2*was.backoff), backoffMax)
-		if p.vital.state < StateDown {
-			p.down = outage{err: d.err, backoff: backoff, retryAt: p.now() + int64(backoff)}
+		if errors.Is(err, syscall.ECONNREFUSED) { // it costs nothing to ask again
+			backoff = 0
 		}
+		p.down = outage{err: d.err, backoff: backoff, retryAt: p.now() + int64(backoff)}
 	case closed:
 		d.err = errClosed
 	default:
@@ -110,7 +129,7 @@ func (p *Pool) dial(ln *lane, d *dial) {
 	if err == nil && closed {
 		cn.kill(errClosed)
 	}
-	p.dialed(began, err)
+	p.dialed(d.began, err)
 	close(d.done)
 }
 

@@ -58,7 +58,7 @@ func TestUnreachable(t *testing.T) {
 		if worst > probeLimit {
 			t.Errorf("a later connect took %v, want at most %v", worst, probeLimit)
 		}
-		if n, most := int(dials.Load()), int(time.Since(begin)/(3*time.Second))+5; n > most || n < most/3 {
+		if n, most := int(dials.Load()), 2*int(time.Since(begin)/(3*time.Second)); n > most || n < most/3 {
 			t.Errorf("%d dials in %v, want up to %d", n, time.Since(begin), most)
 		}
 		cancel()

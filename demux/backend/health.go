@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"syscall"
 	"time"
 
@@ -188,6 +187,7 @@ func (p *Pool) dialed(began int64, err error) {
 	switch {
 	case err == nil:
 		v.alive, v.failing = p.now(), 0
+		p.down = outage{}
 	case v.failing == 0:
 		v.failing = began
 	}
@@ -242,8 +242,11 @@ func (p *Pool) judgeLocked(now int64, s sight) (over error) {
 	switch {
 	case state == StateDown && v.state < StateDown:
 		v.fell = now
-		over = fmt.Errorf("backend %q at %s is down: %w: %w", p.cfg.Name, p.cfg.Address, ntstatus.UnexpectedNetworkError, reason)
-		p.down = outage{err: over, backoff: backoffMax, retryAt: math.MaxInt64} // probes will tell
+		over = fmt.Errorf("backend %q at %s cannot be reached: %w: %w", p.cfg.Name, p.cfg.Address, ntstatus.UnexpectedNetworkError, reason)
+		p.down = outage{err: over, backoff: backoffMin, retryAt: now + int64(backoffMin)}
+		if v.refused() {
+			p.down.retryAt = now
+		}
 	case state < StateDown && v.state >= StateDown:
 		p.down = outage{}
 	}

@@ -1,8 +1,12 @@
 package backend
 
 import (
+	"fmt"
 	"slices"
 	"testing"
+
+	"smbproxy/internal/ntstatus"
+	"smbproxy/internal/smb2"
 )
 
 func TestFairQueueTakesTurns(t *testing.T) {
@@ -37,5 +41,32 @@ func TestFairQueueTakesTurns(t *testing.T) {
 	d := add(a, false)
 	if q.peek() != d {
 		t.Error("a client that came back is forgotten")
+	}
+}
+
+// A CLOSE goes before other clients' requests that wait, and never before its own
+// client's: smbd would close what these still need.
+func TestCloseKeepsItsPlace(t *testing.T) {
+	r := newRig(t, "")
+	cfg := r.config()
+	cfg.Credits = minCredits
+	p := startPool(t, cfg)
+	tree := mustConnect(t, p, "user1", "share", 1)
+	for round := range 5 {
+		id, st := create(t, tree, fmt.Sprint("file", round), smb2.FileWriteData, smb2.FileOverwriteIf)
+		must(t, "create", st)
+		var writes []*op
+		for i := range 3 * minCredits {
+			writes = append(writes, submit(tree, smb2.CommandWrite, &smb2.WriteRequest{FileID: id.Wire(), Offset: uint64(i), Data: []byte{'x'}}))
+		}
+		last := submit(tree, smb2.CommandClose, &smb2.CloseRequest{FileID: id.Wire()})
+		for i, o := range writes {
+			if got := o.result(t); got.err != nil || got.status != ntstatus.Success {
+				t.Fatalf("round %d, write %d: %+v", round, i, got)
+			}
+		}
+		if got := last.result(t); got.err != nil || got.status != ntstatus.Success {
+			t.Errorf("round %d, close: %+v", round, got)
+		}
 	}
 }

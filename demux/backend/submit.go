@@ -49,7 +49,11 @@ func (cn *connection) submit(c *Call) {
 		cn.complete(c, nil, nil, err)
 		return
 	}
-	if cn.waiting.n > 0 && !c.urgent || !cn.admitsLocked(c) {
+	behind := c.client != nil && (c.client.calls.n > 0 || cn.pumped == c.client)
+	if behind {
+		c.urgent = false // a CLOSE does not overtake what its client has asked before
+	}
+	if behind || cn.waiting.n > 0 && !c.urgent || !cn.admitsLocked(c) {
 		c.state = callQueueing
 		cn.mu.Unlock()
 		cn.enqueue(c, f)
@@ -204,37 +208,54 @@ func (cn *connection) write(f *transport.Frame, s *session, tc *treeConnect, hoo
 	}
 }
 
-// pump sends what waits as far as the credits go.
+// pump sends what waits as far as the credits go. One does at a time, so that what
+// one client has asked reaches smbd in its order; whoever finds pump at work has
+// changed what it looks at next.
 func (cn *connection) pump() {
-	for {
-		cn.mu.Lock()
-		c := cn.waiting.peek()
-		if c == nil || cn.err != nil {
-			cn.mu.Unlock()
-			return
-		}
-		if !cn.admitsLocked(c) {
-			if !cn.starvedLocked(c) {
-				cn.mu.Unlock()
-				return
-			}
-			if total := cn.credits + cn.outstanding; total > cn.begged {
-				cn.begged = total
-				w := cn.departLocked(cn.beg())
-				cn.mu.Unlock()
-				cn.send(NewRequest(smb2.CommandEcho, &smb2.EchoRequest{}, smallBody), w)
-				return
-			}
-			cn.hopelessLocked(c)
-			continue
-		}
-		cn.waiting.take(c)
-		f := c.frame
-		c.frame = nil
-		w := cn.departLocked(c)
+	cn.mu.Lock()
+	if cn.pumping {
 		cn.mu.Unlock()
-		cn.send(f, w)
+		return
 	}
+	cn.pumping = true
+	for {
+		f, w, more := cn.nextLocked()
+		if f == nil {
+			cn.pumping = more
+			cn.mu.Unlock()
+			if !more {
+				return
+			}
+		} else {
+			cn.mu.Unlock()
+			cn.send(f, w)
+		}
+		cn.mu.Lock()
+		cn.pumped = nil
+	}
+}
+
+// nextLocked takes the call whose turn it is in flight. Without a frame there is
+// nothing to send: more says to look again, and else pump is over.
+func (cn *connection) nextLocked() (f *transport.Frame, w departure, more bool) {
+	c := cn.waiting.peek()
+	switch {
+	case c == nil || cn.err != nil:
+		return nil, w, false
+	case cn.admitsLocked(c):
+		cn.waiting.take(c)
+		f, c.frame, cn.pumped = c.frame, nil, c.client
+		return f, cn.departLocked(c), true
+	case !cn.starvedLocked(c):
+		return nil, w, false
+	}
+	if total := cn.credits + cn.outstanding; total > cn.begged {
+		cn.begged = total
+		return NewRequest(smb2.CommandEcho, &smb2.EchoRequest{}, smallBody), cn.departLocked(cn.beg()), true
+	}
+	cn.hopelessLocked(c)
+	cn.mu.Lock()
+	return nil, w, true
 }
 
 // starvedLocked tells that c waits for more credits than smbd has granted and

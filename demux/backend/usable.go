@@ -8,5 +8,5 @@ func (p *Pool) Usable() bool {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return !p.closed && (p.down.err == nil || !p.down.probing && p.now() >= p.down.retryAt)
+	return !p.closed && (p.down.err == nil || p.down.probe == nil && p.now() >= p.down.retryAt)
 }
