@@ -102,6 +102,25 @@ func (c *creation) toFence(home *backend.Pool) (list []*backend.Pool) {
 	return list
 }
 
+// keptAway says whether something may be kept of the file that has to be written first, since another backend that serves it
+// cannot be used.
+func (c *creation) keptAway(home *backend.Pool) bool {
+	if c.d.kept.anyLost.Load() > 0 {
+		return true
+	}
+	serving := c.t.share.serving(c.name)
+	if len(serving) == 1 {
+		return false
+	}
+	pools := c.d.routes.Load().cfg.Backends
+	for _, name := range serving {
+		if p := pools[name]; p != nil && p != home && !p.State().Usable() && c.d.kept.sum(p).Load() > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // makes says whether the client's disposition makes a file that is not there.
 func (c *creation) makes() bool {
 	return c.asked.CreateDisposition != smb2.FileOpen && c.asked.CreateDisposition != smb2.FileOverwrite

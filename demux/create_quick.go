@@ -35,7 +35,7 @@ func (c *creation) quick() bool {
 	}
 	q, widened := c.harmless()
 	pool := c.d.routes.Load().home(c.t.share, c.base.Path, nil)
-	if widened || pool == nil || !c.mayDelete() || c.toFence(pool) != nil || c.d.kept.anyLost.Load() > 0 {
+	if widened || pool == nil || !c.mayDelete() || c.toFence(pool) != nil || c.keptAway(pool) {
 		return false
 	}
 	at := c.t.attached(c.r.Session.Identity(), pool)

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"smbproxy/demux/backend"
 	"smbproxy/internal/lab"
 	"smbproxy/internal/ntstatus"
 	"smbproxy/internal/rawsmb"
@@ -283,5 +284,62 @@ func TestDrain(t *testing.T) {
 		if gone := os.IsNotExist(err); gone != (i == 0) {
 			t.Errorf("f%d is gone: %v", i, gone)
 		}
+	}
+}
+
+// TestThaw freezes a backend with a WRITE in its socket, has the client write newer data as soon as it is let, and thaws the
+// backend: the newer data win, since nothing was written elsewhere before the old process could do no harm any more.
+// Without the fence (attachment.fence) the WRITE is repeated at the other backend at once and the old one comes last.
+func TestThaw(t *testing.T) {
+	r := newRig(t, rigOptions{backends: 2, downAfter: 300 * time.Millisecond, demux: bothShare})
+	c := r.connect(t, "user1", "both")
+	home := 0
+	id := c.file("f", []byte("first"))
+	if r.demux.Opens()[0].Backend == "b2" {
+		home = 1
+	}
+	if err := r.smbd[home].Freeze(); err != nil {
+		t.Fatal(err)
+	}
+	thawed := false
+	thaw := func() {
+		if !thawed {
+			thawed = true
+			if err := r.smbd[home].Thaw(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	defer thaw()
+	old := c.start(smb2.CommandWrite, &smb2.WriteRequest{FileID: id, Data: []byte("older")})
+	eventually(t, "backend down", func() error {
+		if st := r.pools[fmt.Sprintf("b%d", home+1)].State(); st.Usable() {
+			return fmt.Errorf("it is %v", st)
+		}
+		return nil
+	})
+	if st := c.wait(old).Header.Status; st == ntstatus.Pending { // as it has to be: it waits for the fence
+		thaw()
+		st = c.wait(old).Header.Status
+		if st != ntstatus.Success {
+			t.Fatal(st)
+		}
+	}
+	c.must(smb2.CommandWrite, &smb2.WriteRequest{FileID: id, Data: []byte("newer")}, nil)
+	thaw()
+	eventually(t, "old processes done", func() error { // they answer an ECHO of ours, or are gone
+		if st := r.pools[fmt.Sprintf("b%d", home+1)].State(); st != backend.StateUp {
+			return fmt.Errorf("the backend is %v", st)
+		}
+		return nil
+	})
+	eventually(t, "idle", func() error {
+		if n := len(r.pools[fmt.Sprintf("b%d", home+1)].Lost()); n > 0 {
+			return fmt.Errorf("%d sessions not fenced", n)
+		}
+		return nil
+	})
+	if got := c.read(id, 5); string(got) != "newer" {
+		t.Errorf("the file holds %q, want what was written last", got)
 	}
 }

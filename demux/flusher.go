@@ -2,6 +2,7 @@ package demux
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,6 +23,7 @@ func (d *Demux) flushUntil(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
+		d.restoreLost(ctx)
 		var all sync.WaitGroup
 		slots := make(chan struct{}, flushers)
 		for _, f := range d.kept.dueFiles(time.Now(), d.unflushedLimit()) {
@@ -56,37 +58,64 @@ func (k *keptWrites) dueFiles(now time.Time, limit int64) (list []*keptFile) {
 	return list
 }
 
-// restoreLost writes again what is kept of what was written to backends that are down, file by file: those that nobody has
-// open any more too.
-func (d *Demux) restoreLost(ctx context.Context, pool *backend.Pool) {
-	for _, f := range d.kept.lostAt(pool) {
+// restoreLost writes again what is kept of what was written to backends that were down, file by file: those that nobody
+// has open any more too. What cannot be written yet waits for the next call.
+func (d *Demux) restoreLost(ctx context.Context) {
+	for _, f := range d.kept.lostFiles() {
 		d.kept.mu.Lock()
 		o, name := f.by, f.name
 		d.kept.mu.Unlock()
 		if err := o.restoreAnywhere(ctx, name); err != nil {
 			d.log.Warn("data that were acknowledged and not flushed wait for a backend", "share", o.tree.share.Name, "error", err)
+			return
 		}
 	}
 }
 
-// restoreAnywhere restores the open's file where it is held now, or where its name is at home.
-func (o *open) restoreAnywhere(ctx context.Context, name string) error {
-	// One whose data are at other backends may be closed while its name's is well.
-	if h := o.held(); o.data == nil && h.at.Alive() && h.at.pool.State().Usable() {
-		return o.restore(ctx, h, nil)
-	}
-	pool := o.tree.demux.routes.Load().home(o.tree.share, name, nil)
-	if pool == nil {
-		return errNobody
-	}
-	h, err := o.openToWrite(ctx, pool, o.held().at.User(), name)
-	if err != nil && notThere(err) {
-		o.tree.demux.kept.forget(o.key())
+// lostFiles are the files with something to be written again.
+func (k *keptWrites) lostFiles() (list []*keptFile) {
+	if k.anyLost.Load() == 0 {
 		return nil
 	}
-	if err != nil {
-		return err
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, f := range k.files {
+		if len(f.lost) > 0 {
+			list = append(list, f)
+		}
 	}
-	defer h.close()
-	return o.restore(ctx, h, nil)
+	return list
+}
+
+// restoreAnywhere restores the open's file where it is held now, else by its name at the first backend that can be
+// reached.
+func (o *open) restoreAnywhere(ctx context.Context, name string) error {
+	o.mu.Lock()
+	over := o.moves.over != nil || o.moves.done != nil
+	o.mu.Unlock()
+	if h := o.held(); !over && h.at.Alive() && h.at.pool.State().Usable() {
+		return o.restore(ctx, h, nil)
+	}
+	end := o.turn(ctx, name)
+	defer end()
+	var tried []*backend.Pool
+	for {
+		pool := o.tree.demux.routes.Load().home(o.tree.share, name, func(p *backend.Pool) bool { return slices.Contains(tried, p) })
+		if pool == nil {
+			return errNobody
+		}
+		tried = append(tried, pool)
+		h, err := o.openToWrite(ctx, pool, o.held().at.User(), name)
+		switch {
+		case err == nil:
+			err = o.restore(ctx, h, nil)
+			h.closeNow(ctx)
+			return err
+		case notThere(err):
+			o.tree.demux.kept.forget(o.key())
+			return nil
+		case !unreachable(err):
+			return err
+		}
+	}
 }

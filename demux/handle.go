@@ -1,6 +1,8 @@
 package demux
 
 import (
+	"context"
+
 	"smbproxy/demux/backend"
 	"smbproxy/internal/smb2"
 )
@@ -18,6 +20,13 @@ func (h *handle) putID(msg []byte, off int) { smb2.SetRawFileID(msg, off, h.fid.
 
 // close closes it at the backend, which nobody waits for, and gives the reference back.
 func (h *handle) close() { closeAtBackend(h.at, h.fid) }
+
+// closeNow closes it and waits: what is open is in the way of renames and deletions at its backend.
+func (h *handle) closeNow(ctx context.Context) {
+	head, reply, err := h.at.Do(ctx, smb2.CommandClose, &smb2.CloseRequest{FileID: h.fid.Wire()}, 1)
+	_ = decodeDone(head, reply, err, &smb2.CloseResponse{}) // where it fails, it is closed with its lane
+	h.at.drop()
+}
 
 // held is an open's handle for its name and everything that is not data of another backend: one
 // atomic load.

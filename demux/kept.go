@@ -131,10 +131,15 @@ func (o *open) log(w keptWrite) {
 	f.log = append(f.log, w)
 	k.mu.Unlock()
 	if k.sum(w.pool).Add(int64(w.size)) > d.unflushedLimit() {
-		select {
-		case k.due <- struct{}{}:
-		default:
-		}
+		k.wake()
+	}
+}
+
+// wake has the flusher look at once.
+func (k *keptWrites) wake() {
+	select {
+	case k.due <- struct{}{}:
+	default:
 	}
 }
 

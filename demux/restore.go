@@ -12,7 +12,7 @@ import (
 )
 
 // lostAt marks what is kept of what a backend had that is down: it has to be written again, wherever the file is then.
-func (k *keptWrites) lostAt(pool *backend.Pool) (list []*keptFile) {
+func (k *keptWrites) lostAt(pool *backend.Pool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, f := range k.files {
@@ -23,12 +23,10 @@ func (k *keptWrites) lostAt(pool *backend.Pool) (list []*keptFile) {
 					k.anyLost.Add(1)
 				}
 				f.lost[pool] = true
-				list = append(list, f)
 				break
 			}
 		}
 	}
-	return list
 }
 
 // restore writes again, through h, what is kept of the open's file and was written at from or at a backend that was down
@@ -151,7 +149,7 @@ func (o *open) rewrite(ctx context.Context, h *handle, list []keptWrite) error {
 		if err != nil {
 			return err
 		}
-		defer w.close()
+		defer w.closeNow(ctx)
 		h = w
 	}
 	for _, w := range list {
@@ -271,11 +269,7 @@ func (o *open) flushAtPool(ctx context.Context, pool *backend.Pool, name string)
 	if err != nil {
 		return err
 	}
-	defer func() { // before the name's turn ends: what is open there is in the way of others
-		head, reply, err := h.at.Do(ctx, smb2.CommandClose, &smb2.CloseRequest{FileID: h.fid.Wire()}, 1)
-		_ = decodeDone(head, reply, err, &smb2.CloseResponse{})
-		h.at.drop()
-	}()
+	defer h.closeNow(ctx) // before the name's turn ends
 	head, reply, err := h.at.Do(ctx, smb2.CommandFlush, &smb2.FlushRequest{FileID: h.fid.Wire()}, 1)
 	return decodeDone(head, reply, err, &smb2.FlushResponse{})
 }

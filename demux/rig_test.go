@@ -38,11 +38,12 @@ type rig struct {
 
 // rigOptions say how a rig differs from one smbd with the shares "share" and "other".
 type rigOptions struct {
-	backends int // that all export the same directories; 0: one
-	session  func(*session.Config)
-	demux    func(*Config)
-	lanes    int
-	quiet    bool // no log: benchmarks
+	backends  int // that all export the same directories; 0: one
+	session   func(*session.Config)
+	demux     func(*Config)
+	lanes     int
+	downAfter time.Duration
+	quiet     bool // no log: benchmarks
 }
 
 // newRig starts everything and ends it with the test.
@@ -54,7 +55,7 @@ func newRig(t testing.TB, opt rigOptions) *rig {
 		log = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo}))
 	}
 	for i := range max(1, opt.backends) {
-		r.startBackend(t, fmt.Sprintf("b%d", i+1), opt.lanes, log)
+		r.startBackend(t, fmt.Sprintf("b%d", i+1), opt, log)
 	}
 	r.config = Config{
 		Shares: []Share{
@@ -90,7 +91,7 @@ func newRig(t testing.TB, opt rigOptions) *rig {
 }
 
 // startBackend starts an smbd that takes tickets only, and a pool for it.
-func (r *rig) startBackend(t testing.TB, name string, lanes int, log *slog.Logger) {
+func (r *rig) startBackend(t testing.TB, name string, opt rigOptions, log *slog.Logger) {
 	t.Helper()
 	const realm = "LAB.TEST"
 	keytab := filepath.Join(t.TempDir(), name+".keytab")
@@ -104,7 +105,8 @@ func (r *rig) startBackend(t testing.TB, name string, lanes int, log *slog.Logge
 	}})
 	r.smbd = append(r.smbd, smbd)
 	pool, err := backend.NewPool(backend.Config{
-		Name: name, Address: smbd.Addr(), Realm: realm, KeytabFile: keytab, Lanes: max(1, lanes),
+		Name: name, Address: smbd.Addr(), Realm: realm, KeytabFile: keytab, Lanes: max(1, opt.lanes),
+		SuspectAfter: opt.downAfter / 2, DownAfter: opt.downAfter, // 0: the defaults
 		Lookup: func(name string) (backend.User, error) {
 			for _, u := range r.lab.Users() {
 				if u.Name == name {

@@ -29,7 +29,8 @@ func (d *Demux) watchPools(pools map[string]*backend.Pool) {
 			w.stops[p] = p.Subscribe(func(e backend.Event) {
 				if e.To == backend.StateDown {
 					d.volumes.forget(p)
-					d.spawn(func(ctx context.Context) { d.restoreLost(ctx, p) })
+					d.kept.lostAt(p)
+					d.kept.wake()
 				}
 				d.resweep()
 			})
