@@ -191,6 +191,9 @@ func (c *creation) opened(r *core.Result) *open {
 	}
 	o.names.Store(&handle{at: c.at, fid: c.found.fid, name: c.name})
 	o.data = c.spread(o)
+	if c.found.destroys {
+		c.d.kept.forget(o.key()) // what was in it is nobody's any more
+	}
 	o.unseen.Store(c.durable.createGUID() != core.GUID{})
 	return o
 }
@@ -238,8 +241,10 @@ func (c *creation) unattached(err error) error {
 func (c *creation) reply(o *open, grant *core.Result) {
 	m := &c.found.reply
 	replyContexts(m, c.t.readOnly)
-	if !c.wantsID {
-		m.CreateContexts = without(m.CreateContexts, smb2.CreateQueryOnDiskID)
+	m.CreateContexts = without(m.CreateContexts, smb2.CreateQueryOnDiskID)
+	if c.wantsID { // the file system's number as it is at every backend
+		id := smb2.QueryOnDiskIDResponse{DiskFileID: c.found.disk.DiskFileID, VolumeID: c.found.volume}
+		m.CreateContexts = append(m.CreateContexts, smb2.CreateContext{Name: []byte(smb2.CreateQueryOnDiskID), Data: id.Append(nil)})
 	}
 	if !c.wantsAccess {
 		m.CreateContexts = without(m.CreateContexts, smb2.CreateQueryMaximalAccessRequest)

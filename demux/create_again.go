@@ -114,7 +114,7 @@ func (c *creation) keptAway(home *backend.Pool) bool {
 	}
 	pools := c.d.routes.Load().cfg.Backends
 	for _, name := range serving {
-		if p := pools[name]; p != nil && p != home && !p.State().Usable() && c.d.kept.sum(p).Load() > 0 {
+		if p := pools[name]; p != nil && p != home && down(p) && c.d.kept.sum(p).Load() > 0 {
 			return true
 		}
 	}

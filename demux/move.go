@@ -97,7 +97,8 @@ func (o *open) restoreMoved(ctx context.Context, old, h *handle) error {
 }
 
 // leave closes a handle that is well, when the open has another. smbd answers when all that went through it has been
-// done; a deletion that it knows of is not for it to carry out. On error h is closed instead.
+// done; a deletion that it knows of is not for it to carry out. An error says that the open stays where it is, and h is
+// closed instead.
 func (o *open) leave(ctx context.Context, old, h *handle) error {
 	deletes := false
 	if o.arbitrated {
@@ -116,7 +117,8 @@ func (o *open) leave(ctx context.Context, old, h *handle) error {
 	}
 	head, reply, err := old.at.Do(ctx, smb2.CommandClose, &smb2.CloseRequest{FileID: old.fid.Wire()}, 1)
 	_ = decodeDone(head, reply, err, &smb2.CloseResponse{}) // where it fails the handle is closed by other means
-	return o.deleteAgain(ctx, h)
+	_ = o.deleteAgain(ctx, h)                               // where it fails h is lost, and the next handle is told
+	return nil
 }
 
 // failoverTimeout is how long a request waits for a backend.

@@ -110,7 +110,7 @@ func (o *open) restoreFirst(ctx context.Context) error {
 	k.mu.Lock()
 	if f := k.files[o.key()]; f != nil {
 		for _, w := range f.log {
-			if w.pool != h.at.pool && !w.pool.State().Usable() {
+			if w.pool != h.at.pool && down(w.pool) {
 				from = w.pool
 				break
 			}
@@ -121,6 +121,12 @@ func (o *open) restoreFirst(ctx context.Context) error {
 		return nil
 	}
 	return o.restore(ctx, h, from)
+}
+
+// down says whether a backend has taken with it what was not on disk, as far as anybody can tell.
+func down(p *backend.Pool) bool {
+	st := p.State()
+	return st == backend.StateDown || st == backend.StateFenced
 }
 
 // movedLocked notes that the log up to seq is pool's now.
@@ -141,16 +147,27 @@ func (k *keptWrites) movedLocked(f *keptFile, upto uint64, pool *backend.Pool) {
 	}
 }
 
-// rewrite carries out a part of a log through h, or where that cannot write through a handle that can.
-func (o *open) rewrite(ctx context.Context, h *handle, list []keptWrite) error {
-	if o.granted&smb2.FileWriteData == 0 {
-		name, _ := o.currentNames()
-		w, err := o.openToWrite(ctx, h.at.pool, h.at.User(), name)
-		if err != nil {
-			return err
-		}
-		defer w.closeNow(ctx)
-		h = w
+// rewrite carries out a part of a log where h is, through a handle of its own: the write time that the file has then, which
+// a client may have set, is put back, and smbd (4.17) keeps one that a handle has set as long as that is open.
+func (o *open) rewrite(ctx context.Context, at *handle, list []keptWrite) error {
+	h, err := o.openToWrite(ctx, at.at.pool, at.at.User(), at.name)
+	switch {
+	case err == nil:
+		defer h.closeNow(ctx)
+	case errors.Is(err, ntstatus.AccessDenied) && o.granted&smb2.FileWriteData != 0:
+		h = at // made read-only while it was open, say: who has it open may go on writing
+	default:
+		return err
+	}
+	var times smb2.FileBasicInfo
+	if queryFile(ctx, h, smb2.FileBasicInformation, 40, &times) == nil {
+		defer func() {
+			head, reply, err := h.at.Do(ctx, smb2.CommandSetInfo, &smb2.SetInfoRequest{
+				InfoType: smb2.InfoFile, FileInfoClass: smb2.FileBasicInformation, FileID: h.fid.Wire(),
+				Buffer: (&smb2.FileBasicInfo{LastWriteTime: times.LastWriteTime}).Append(nil),
+			}, 1)
+			_ = decodeDone(head, reply, err, &smb2.SetInfoResponse{}) // who may write may set it
+		}()
 	}
 	for _, w := range list {
 		var err error
@@ -183,7 +200,7 @@ func (o *open) openToWrite(ctx context.Context, pool *backend.Pool, user, name s
 // openToWriteAt is openToWrite through an attachment, whose reference it takes over.
 func (o *open) openToWriteAt(ctx context.Context, at *attachment, name string) (*handle, error) {
 	head, reply, err := at.Do(ctx, smb2.CommandCreate, &smb2.CreateRequest{
-		ImpersonationLevel: smb2.ImpersonationImpersonation, DesiredAccess: smb2.FileWriteData | smb2.FileReadAttributes, ShareAccess: shareAll,
+		ImpersonationLevel: smb2.ImpersonationImpersonation, DesiredAccess: smb2.FileWriteData | smb2.FileReadAttributes | smb2.FileWriteAttributes, ShareAccess: shareAll,
 		CreateDisposition: smb2.FileOpen, CreateOptions: smb2.FileNonDirectoryFile, Name: name,
 		CreateContexts: []smb2.CreateContext{{Name: []byte(smb2.CreateQueryOnDiskID)}},
 	}, 1)
@@ -240,11 +257,12 @@ func (d *Demux) flushKept(ctx context.Context, f *keptFile) {
 	}
 }
 
-// turn waits for a name's turn among those that are being created, renamed or deleted; the result ends it.
+// turn waits for a name's turn among those that are being created, renamed or deleted, alone where nobody has it open; the
+// result ends it.
 func (o *open) turn(ctx context.Context, name string) (end func()) {
 	d := o.tree.demux
 	path, _ := splitStream(name)
-	b := &core.Begin{Req: d.state.NewRequestID(), Name: core.Name{Volume: o.tree.volume(), Path: foldName(path)}}
+	b := &core.Begin{Req: d.state.NewRequestID(), MayCreate: true, Name: core.Name{Volume: o.tree.volume(), Path: foldName(path)}}
 	if d.state.Do(ctx, b, nil).Status != ntstatus.Success {
 		return func() {}
 	}
