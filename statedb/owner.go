@@ -271,14 +271,27 @@ func (o *Owner) CheckIO(id core.OpenID, hint *core.Hint, offset, length uint64, 
 	if !hint.Locked() {
 		return ntstatus.Success
 	}
-	return o.submit(&core.CheckIO{Open: id, Offset: offset, Length: length, Write: write}, nil).Status
+	c := checks.Get().(*core.CheckIO)
+	defer checks.Put(c)
+	*c = core.CheckIO{Open: id, Offset: offset, Length: length, Write: write}
+	return o.submit(c, nil).Status
 }
+
+// Commands of READs and WRITEs that are not in use: those shall cost no memory on files that are locked or cached either.
+var (
+	checks   = sync.Pool{New: func() any { return new(core.CheckIO) }}
+	contends = sync.Pool{New: func() any { return new(core.Contend) }}
+)
 
 // Written implements DB.
 func (o *Owner) Written(id core.OpenID, hint *core.Hint) {
-	if hint.ReadCached() {
-		o.submit(&core.Contend{Open: id}, nil)
+	if !hint.ReadCached() {
+		return
 	}
+	c := contends.Get().(*core.Contend)
+	defer contends.Put(c)
+	c.Open = id
+	o.submit(c, nil)
 }
 
 // Concerned implements DB.

@@ -147,12 +147,16 @@ func (s *State) contend(now Instant, f *file, c contention) (wait bool) {
 		return false
 	}
 	if !c.spare {
-		// A purge takes leases off the list while we walk.
-		for _, l := range append([]*lease(nil), f.leases...) {
+		// A purge takes leases off the list while we walk, and may lead here again.
+		list := append(s.scratch, f.leases...)
+		s.scratch = nil
+		for _, l := range list {
 			if l != c.opener && l.opens > 0 && s.contendLease(now, l, &c) {
 				wait = true
 			}
 		}
+		clear(list)
+		s.scratch = list[:0]
 	}
 	if n.oplocks == 0 {
 		return wait

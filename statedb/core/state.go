@@ -33,6 +33,7 @@ type State struct {
 	dirty    []*file // their waiters must be looked at before Apply ends
 	effects  []Effect
 	purges   int           // opens closed by conflict so far: what was looked up before may be gone
+	scratch  []*lease      // contend's copy of a list, empty between commands
 	watches  int           // opens that watch, to make a change cheap when nobody does
 	audience atomic.Uint64 // see Concerned
 	apps     map[GUID][]*open
