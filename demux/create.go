@@ -187,7 +187,7 @@ func (c *creation) opened(r *core.Result) *open {
 	o := &open{
 		tree: c.t, name: c.name, access: c.asked.DesiredAccess,
 		directory: c.found.directory(), born: time.Now(), state: c.id, hint: r.Hint, arbitrated: true, granted: c.found.granted, action: c.found.reply.CreateAction,
-		deleteOnClose: c.asked.CreateOptions&smb2.FileDeleteOnClose != 0, file: c.fileKey(), options: c.asked.CreateOptions,
+		deleteOnClose: c.asked.CreateOptions&smb2.FileDeleteOnClose != 0, file: c.fileKey(), options: c.asked.CreateOptions, share: c.asked.ShareAccess,
 	}
 	o.names.Store(&handle{at: c.at, fid: c.found.fid, name: c.name})
 	o.data = c.spread(o)

@@ -39,6 +39,7 @@ type open struct {
 	deleteOnClose bool            // FILE_DELETE_ON_CLOSE was asked for
 	file          core.FileKey
 	options       smb2.CreateOptions // as asked for
+	share         smb2.ShareAccess   // as asked for
 	data          *spread            // nil: all of it goes through names
 	action        smb2.CreateAction
 	deleting      atomic.Bool // it has made its file delete-pending

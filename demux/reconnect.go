@@ -119,7 +119,7 @@ func (o *open) inSession(t *tree, hint *core.Hint) *open {
 	n := &open{
 		id: o.id, state: o.state, tree: t, directory: o.directory, access: o.access, born: time.Now(),
 		arbitrated: true, hint: hint, granted: o.granted, deleteOnClose: o.deleteOnClose, action: o.action,
-		name: o.name, resumeKey: o.resumeKey, file: o.file, options: o.options, listing: o.listing,
+		name: o.name, resumeKey: o.resumeKey, file: o.file, options: o.options, share: o.share, listing: o.listing,
 	}
 	n.names.Store(o.held())
 	n.data = o.data.again(n)

@@ -44,8 +44,8 @@ func setRename(r *session.Request, o *open, m *smb2.SetInfoRequest) {
 		base, _ := splitStream(o.Name())
 		name = base + stream
 	}
-	if !o.arbitrated || o.granted&smb2.Delete == 0 {
-		sendSetInfo(r, o, m, pass) // the backend has a status for it
+	if o.granted&smb2.Delete == 0 {
+		r.Fail(o.mayNotRename())
 		return
 	}
 	if base, _ := splitStream(name); o.tree.share.crosses(o.Name(), base) {
@@ -101,6 +101,15 @@ func (o *open) rename(ctx context.Context, r *session.Request, req core.RequestI
 		return
 	}
 	r.Reply(ntstatus.Success, &smb2.SetInfoResponse{})
+}
+
+// mayNotRename is the status for a handle without DELETE: a rename needs that right and a share mode that grants it to
+// others ([MS-FSA] 2.1.5.15.11). Deviation: Samba renames all the same (4.17).
+func (o *open) mayNotRename() ntstatus.Status {
+	if o.share&smb2.FileShareDelete == 0 {
+		return ntstatus.SharingViolation
+	}
+	return ntstatus.AccessDenied
 }
 
 // isStream says whether the open is of a named stream rather than of the file's data.

@@ -143,7 +143,7 @@ func (r *Request) Pending(cancel func()) {
 			r.setAsyncID(r.Connection.lastAsync.Add(1))
 			r.sendInterim()
 		case r.Header.Command == smb2.CommandChangeNotify || r.Header.Command == smb2.CommandLock:
-			ok = false
+			ok, r.silent = false, true
 		}
 	}
 	if !ok {

@@ -52,6 +52,9 @@ func (r *Request) FailData(st ntstatus.Status, errorData []byte) {
 	if r.fault == FaultNone {
 		r.fault = FaultClient
 	}
+	if st == ntstatus.Cancelled && r.middle() {
+		st = ntstatus.InternalError // [MS-SMB2] 3.3.4.2
+	}
 	body := smb2.ErrorResponse{ErrorData: errorData}
 	if len(errorData) > 0 && r.Connection.neg.dialect == smb2.Dialect311 {
 		body.ErrorContexts = []smb2.ErrorContext{{ErrorID: smb2.ErrorIDDefault, ErrorData: errorData}}
@@ -59,6 +62,13 @@ func (r *Request) FailData(st ntstatus.Status, errorData []byte) {
 	f := errorFrame(&body)
 	r.ReplyFrame(st, f)
 	f.Release()
+}
+
+// middle says that the request has been cancelled only because it would have waited in the middle of a compound.
+func (r *Request) middle() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.silent
 }
 
 // errorFrame is an ERROR response without its header's contents.

@@ -56,6 +56,7 @@ type Request struct {
 	ended   bool
 	asyncID uint64 // not 0: the interim reply has been sent
 	unpaid  bool   // it has granted no credits
+	silent  bool   // it has been cancelled because it would have waited in the middle of a compound
 
 	// Guarded by Connection.mu:
 	cancel     func()
@@ -72,7 +73,7 @@ var requests = sync.Pool{New: func() any { return new(Request) }}
 func newRequest(c *Connection, frame *transport.Frame, off, end int) *Request {
 	r := requests.Get().(*Request)
 	r.Connection, r.frame, r.off, r.end = c, frame, off, end
-	r.last, r.ended, r.asyncID, r.unpaid = true, false, 0, false
+	r.last, r.ended, r.asyncID, r.unpaid, r.silent = true, false, 0, false, false
 	r.start = c.cfg.Now()
 	r.refs.Store(2)
 	c.inflight.Add(1)
