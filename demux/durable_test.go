@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"smbproxy/internal/ntstatus"
 	"smbproxy/internal/rawsmb"
@@ -272,7 +273,9 @@ func TestLostClient(t *testing.T) {
 		t.Fatalf("%d handles at the backend before, want %d", got, n)
 	}
 	b := r.connect(t, "user1", "share")
+	begun := time.Now()
 	r.lost(t, a)
+	t.Logf("%d opens of a lost client are released after %v", n, time.Since(begun))
 	if s := r.state.Stats(); s.Opens != 0 {
 		t.Errorf("%d opens when the session is gone", s.Opens)
 	}

@@ -62,6 +62,8 @@ type Global struct {
 	MaxConnections           int
 	MaxConnectionsPerAddress int
 	AuthenticationTimeout    time.Duration
+	KeepAlive                time.Duration
+	DeadClientTimeout        time.Duration
 	UnauthenticatedFrame     int64
 	HostsAllow               []string
 	HostsDeny                []string

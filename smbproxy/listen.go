@@ -10,7 +10,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"smbproxy/acl"
 )
@@ -19,6 +18,7 @@ import (
 // are no longer wanted; connections made through them live on.
 type listeners struct {
 	gate *hostGate
+	dead *deadClients
 	log  *slog.Logger
 	// serve accepts until its listener is closed; it runs on a goroutine of its own, which the
 	// group of the node waits for.
@@ -62,7 +62,7 @@ func (l *listeners) set(addresses []string) error {
 	for a, ln := range fresh {
 		l.open[a] = ln
 		l.log.Info("listening", "address", ln.Addr().String())
-		l.serve(&gatedListener{ln, l.gate, l.log})
+		l.serve(&gatedListener{ln, l.gate, l.dead, l.log})
 	}
 	return nil
 }
@@ -79,12 +79,8 @@ func (l *listeners) addresses() []string {
 	return out
 }
 
-// keepAlive finds clients that vanished without a word within about three minutes.
-var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 60 * time.Second, Interval: 15 * time.Second, Count: 8}
-
 func listenTCP(address string) (net.Listener, error) {
-	lc := net.ListenConfig{KeepAliveConfig: keepAlive}
-	ln, err := lc.Listen(context.Background(), "tcp", address)
+	ln, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen on %s: %w", address, err)
 	}
@@ -126,6 +122,7 @@ func (addressesOnly) HostNames(context.Context, netip.Addr) []string { return ni
 type gatedListener struct {
 	net.Listener
 	gate *hostGate
+	dead *deadClients
 	log  *slog.Logger
 }
 
@@ -142,9 +139,19 @@ func (l *gatedListener) Accept() (net.Conn, error) {
 		}
 		denied := l.gate.admits(t.AddrPort().Addr().Unmap())
 		if denied == nil {
+			l.watch(c)
 			return c, nil
 		}
 		l.log.Info("connection refused", "client", t.String(), "reason", denied.Error())
 		_ = c.Close() // nothing was sent on it
+	}
+}
+
+// watch has the kernel look after a connection.
+func (l *gatedListener) watch(c net.Conn) {
+	if t, ok := c.(*net.TCPConn); ok {
+		if err := l.dead.set.Load().apply(t); err != nil {
+			l.log.Warn("a dead client will not be noticed", "client", c.RemoteAddr().String(), "error", err)
+		}
 	}
 }

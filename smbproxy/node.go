@@ -34,6 +34,7 @@ type node struct {
 
 	pools     *poolSet
 	gate      *hostGate
+	dead      *deadClients
 	listeners *listeners
 	store     *store.Badger
 	past      *sessionLog
@@ -62,7 +63,7 @@ func newNode(life context.Context, configFile string, cfg *Config, logs *logging
 	n := &node{
 		configFile: configFile, logs: logs, log: logs.logger, metrics: newMetrics(), started: time.Now(),
 		load:  func() (*Config, error) { return loadConfig(configFile, loadOptions{}) },
-		pools: &poolSet{log: logs.logger}, gate: &hostGate{},
+		pools: &poolSet{log: logs.logger}, gate: &hostGate{}, dead: &deadClients{},
 	}
 	var err error
 	if n.guid, err = loadServerGUID(cfg.Global.StateDirectory); err != nil {
@@ -115,6 +116,7 @@ func newNode(life context.Context, configFile string, cfg *Config, logs *logging
 
 // inForce notes the configuration that now holds.
 func (n *node) inForce(cfg *Config) {
+	n.dead.use(&cfg.Global)
 	now := time.Now()
 	n.current.Store(&loaded{cfg, now})
 	n.metrics.reloaded(true, now)
@@ -242,7 +244,7 @@ func (n *node) run(life, stop context.Context, endLife context.CancelFunc, ready
 	group, ctx := errgroup.WithContext(life)
 	background, endBackground := context.WithCancel(ctx) // admin and metrics stay up while draining
 	defer endBackground()
-	n.listeners = &listeners{gate: n.gate, log: n.log, open: map[string]net.Listener{}, serve: func(ln net.Listener) {
+	n.listeners = &listeners{gate: n.gate, dead: n.dead, log: n.log, open: map[string]net.Listener{}, serve: func(ln net.Listener) {
 		group.Go(func() error { return n.serveListener(ctx, ln) })
 	}}
 	group.Go(func() error { return n.state.Run(life) })

@@ -108,6 +108,7 @@ const smbdOptionPrefix = "smbd:"
 var smbdParameters = map[string]string{
 	"security":           "smbproxy has no security modes: users come from \"smb passwd file\", \"ntlm auth helper\" or \"dedicated keytab file\"",
 	"passdbbackend":      "use \"smb passwd file\" with what `pdbedit -L -w` exports",
+	"socketoptions":      "use \"keepalive\" and \"dead client timeout\"; the rest is as the kernel has it",
 	"bindinterfacesonly": "smbproxy always binds to \"interfaces\" only",
 	"clustering":         "smbproxy takes the place of CTDB; the backends run with clustering = no",
 	"oplocks":            "the backends are printed without oplocks",
