@@ -50,7 +50,7 @@ func backendRowOf(t *testing.T, c *lab.Cluster, name string) backendRow {
 
 // Backends are drained, disabled and enabled by command.
 func TestDutyOfBackends(t *testing.T) {
-	c := lab.New(t, lab.Options{}).MustCluster(lab.ClusterOptions{Backends: 2, Shares: []lab.Share{{Name: "share"}, {Name: "other", Backend: 1}}})
+	c := lab.New(t, lab.Options{}).MustCluster(lab.ClusterOptions{Backends: 2, GlobalLines: []string{"server smb encrypt = required"}, Shares: []lab.Share{{Name: "share"}, {Name: "other", Backend: 1}}})
 	run := func(args ...string) error {
 		out, err := c.Proxy.Run(t.Context(), args...)
 		t.Logf("%v: %s %v", args, strings.TrimSpace(out), err)
