@@ -54,7 +54,15 @@ type feeder struct {
 // newFeeder makes a file of size bytes, opens it, and takes the socket over from the client that did.
 func newFeeder(t testing.TB, size int) *feeder {
 	t.Helper()
-	r := newRig(t, rigOptions{quiet: true, session: func(c *session.Config) { c.Encryption = session.EncryptionOff }})
+	return newFeederOf(t, newRig(t, plainFeeder), size)
+}
+
+// plainFeeder is a rig for a feeder.
+var plainFeeder = rigOptions{quiet: true, session: func(c *session.Config) { c.Encryption = session.EncryptionOff }}
+
+// newFeederOf is newFeeder with a rig of the caller's.
+func newFeederOf(t testing.TB, r *rig, size int) *feeder {
+	t.Helper()
 	c := r.connect(t, "user1", "share")
 	id := c.file("f", nil)
 	for off := 0; off < size; off += 64 << 10 {

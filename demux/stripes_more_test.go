@@ -203,6 +203,24 @@ func TestOwnFlushReachesBackendsOfData(t *testing.T) {
 	}
 }
 
+// TestStripedReadAllocatesNothing: neither what one backend of data has, nor what is joined from four.
+func TestStripedReadAllocatesNothing(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	const size = 256 << 10
+	for _, stripe := range []uint64{size, size / 4} {
+		r := striped(t, 4, stripe, nil)
+		f := newFeederOf(t, r, size)
+		if n := r.demux.dataHandles.len(); n == 0 {
+			t.Fatal("nothing was read from a backend of data")
+		}
+		if n := testing.AllocsPerRun(500, func() { f.read(t) }); n != 0 {
+			t.Errorf("READ of stripes of %d bytes: %v allocations", stripe, n)
+		}
+	}
+}
+
 // TestHandlesForDataAreBounded: more files than may have handles, each of them read and written.
 func TestHandlesForDataAreBounded(t *testing.T) {
 	const limit = 4

@@ -15,7 +15,8 @@ import (
 
 // striped is a rig whose share "share" has the names at b1 and the data at so many other backends.
 func striped(t testing.TB, n int, size uint64, change func(*Striping)) *rig {
-	return newRig(t, rigOptions{backends: n + 1, quiet: true, demux: func(cfg *Config) {
+	opt := plainFeeder
+	opt.backends, opt.demux = n+1, func(cfg *Config) {
 		s := &cfg.Shares[0].Striping
 		s.Size = size
 		for i := range n {
@@ -24,7 +25,8 @@ func striped(t testing.TB, n int, size uint64, change func(*Striping)) *rig {
 		if change != nil {
 			change(s)
 		}
-	}})
+	}
+	return newRig(t, opt)
 }
 
 // model is what a plain file would hold.
