@@ -214,3 +214,41 @@ func throughput(t *testing.T, tree *rawsmb.Tree, name string, write bool, size i
 	}
 	return float64(size) / took.Seconds()
 }
+
+// A backend of data that is lost with its node in the middle of an upload and of a download costs a pause and nothing else: what
+// it had not flushed is written again.
+func TestDataBackendIsLost(t *testing.T) {
+	if err := clusterfs.Check(); err != nil {
+		t.Skip(err)
+	}
+	for _, write := range []bool{true, false} {
+		c := cluster(t, lab.ClusterOptions{
+			Backends: 3, Nodes: &clusterfs.Options{OSTs: 2}, Isolate: true, Fence: lab.FencePower, BackendLines: []string{"suspect after = 500ms", "down after = 2s"},
+			Shares: []lab.Share{{Name: "share", Backends: []int{0}, Lines: []string{"ost backends = b1 b2"}}},
+		})
+		tree := rawTree(t, c)
+		const size = 48 << 20
+		if !write {
+			throughput(t, tree, "file", true, size)
+		}
+		c.Nodes[1].RateLimit(stripesRate)
+		c.Nodes[2].RateLimit(stripesRate)
+		lost := make(chan error, 1)
+		go func() {
+			lost <- errors.Join(lab.WaitFor(10*time.Second, func() error {
+				if !hasOpen(t, c.Backends[2], "file") {
+					return errors.New("not open yet")
+				}
+				return nil
+			}), c.LoseNode(2))
+		}()
+		throughput(t, tree, "file", write, size)
+		if err := <-lost; err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile(filepath.Join(c.ShareDir("share"), "file"))
+		if err != nil || !bytes.Equal(got, bytes.Repeat([]byte("x"), size)) {
+			t.Errorf("write %v: on disk %d bytes, %v", write, len(got), err)
+		}
+	}
+}
