@@ -14,6 +14,8 @@ var (
 	seed      = flag.Uint64("chaos.seed", 0, "seed of the first run, the next ones count up; 0: from the clock")
 	workloads = flag.String("chaos.workloads", "", "comma-separated, to choose from; empty: all")
 	faults    = flag.String("chaos.faults", "", "comma-separated, to choose from; empty: all")
+	spread    = flag.Bool("chaos.spread", false, "in the short form: data on backends of their own")
+	data      = flag.Bool("chaos.data", false, "with -chaos.spread: one of those is the victim")
 	small     = flag.Bool("chaos.small", false, "small files, as in the short form")
 )
 
@@ -51,7 +53,7 @@ func TestShort(t *testing.T) {
 				if why := known[w+"/"+f]; why != "" && *faults == "" {
 					t.Skip("known: " + why)
 				}
-				p := Plan{Seed: uint64(100*i + j + 1), Workload: w, Fault: f, After: 300 * time.Millisecond, Scale: Short}
+				p := Plan{Seed: uint64(100*i + j + 1), Workload: w, Fault: f, After: 300 * time.Millisecond, Scale: Short, Spread: *spread, Data: *data}
 				report(t, p, Run(t, p))
 			})
 		}

@@ -19,20 +19,32 @@ type Plan struct {
 	Fault    string
 	After    time.Duration // from the first beat of the pulse to the fault
 	Scale    Scale
+	Spread   bool       // data lie on backends of their own, stripe by stripe
+	Data     bool       // with Spread: the victim is one of those
 	Lines    []string   // further lines of the share
 	Fence    *lab.Fence // instead of the fault's, to show what it is for
 }
 
 func (p Plan) String() string {
-	return fmt.Sprintf("seed %d: %s during %s, after %v", p.Seed, p.Fault, p.Workload, p.After.Round(time.Millisecond))
+	where := ""
+	switch {
+	case p.Data:
+		where = " of a backend for data"
+	case p.Spread:
+		where = " of a backend for names"
+	}
+	return fmt.Sprintf("seed %d: %s%s during %s, after %v", p.Seed, p.Fault, where, p.Workload, p.After.Round(time.Millisecond))
 }
 
 // Draw makes the plan of a seed; workloads and faults are those to choose from.
 func Draw(seed uint64, workloads, faults []string, scale Scale) Plan {
 	r := rand.New(rand.NewPCG(seed, 5))
-	return Plan{Seed: seed, Scale: scale,
-		Workload: workloads[r.IntN(len(workloads))], Fault: faults[r.IntN(len(faults))],
+	p := Plan{Seed: seed, Scale: scale, Workload: workloads[r.IntN(len(workloads))], Fault: faults[r.IntN(len(faults))],
 		After: 100*time.Millisecond + time.Duration(r.Int64N(int64(900*time.Millisecond)))}
+	p.Spread = r.IntN(2) == 1
+	// Only large files surely reach every backend for data.
+	p.Data = r.IntN(2) == 1 && p.Spread && (p.Workload == "upload" || p.Workload == "download")
+	return p
 }
 
 // Result is how a run ended.
@@ -47,10 +59,22 @@ func (r Result) String() string {
 	return fmt.Sprintf("%d rounds, %d beats, longest pause %v", r.Rounds, r.Beats, r.Pause.Round(time.Millisecond))
 }
 
-// backends of a run: the route's first is the victim.
+// Backends of a run: the first of each kind is the victim. With Spread there are as many for data.
 const backends = 3
 
-const victim = 0
+// victim is the index of the backend that the fault is for.
+func (p Plan) victim() int {
+	if p.Data {
+		return backends
+	}
+	return 0
+}
+
+// dataUser is who may open any file where only data are served.
+const dataUser = "datauser"
+
+// stripe is the size of a stripe with Spread, in KiB.
+const stripe = 256
 
 // Run runs a plan on a cluster of its own. A pause over the fault's limit is in Result.Err too.
 func Run(t testing.TB, p Plan) Result {
@@ -79,15 +103,27 @@ func Run(t testing.TB, p Plan) Result {
 
 // newEnv starts the cluster.
 func newEnv(t testing.TB, p Plan, fault Fault) *Env {
-	l := lab.New(t, lab.Options{TreeMiB: 32 << 10})
-	c := l.MustCluster(lab.ClusterOptions{
+	l := lab.New(t, lab.Options{TreeMiB: 32 << 10, Groups: lab.DefaultGroups(),
+		Users: append(lab.DefaultUsers(), lab.User{Name: dataUser, UID: 20009, GID: 20009})})
+	opt := lab.ClusterOptions{
 		Backends: backends, Nodes: &clusterfs.Options{WriteBack: -1}, Isolate: fault.Isolate, Fence: fault.Fence, LogLevel: "info",
 		BackendLines: []string{
 			fmt.Sprintf("suspect after = %dms", suspectAfter.Milliseconds()), fmt.Sprintf("down after = %dms", downAfter.Milliseconds()),
 			fmt.Sprintf("probe interval = %dms", probeInterval.Milliseconds())},
 		Shares: []lab.Share{{Name: "share", Backends: []int{0, 1, 2},
 			Lines: append([]string{"other writers = no", "route = /" + work + " -> b0 b1 b2"}, p.Lines...)}},
-	})
+	}
+	if p.Spread {
+		opt.Backends *= 2
+		opt.Shares[0].Lines = append(opt.Shares[0].Lines, "ost backends = b3 b4 b5", fmt.Sprintf("stripe size = %dK", stripe))
+		opt.BackendLinesOf = func(i int) []string {
+			if i < backends {
+				return nil
+			}
+			return []string{"data user = " + dataUser}
+		}
+	}
+	c := l.MustCluster(opt)
 	for _, n := range c.Nodes {
 		n.RateLimit(p.Scale.Rate)
 	}
@@ -130,7 +166,7 @@ func (e *Env) run(w Workload, fault Fault, p Plan) Result {
 			}
 		}
 	}()
-	ferr := e.inflict(ctx, beat, fault, p.After)
+	ferr := e.inflict(ctx, beat, fault, p)
 	close(passed)
 	werr := <-worked
 	pause, perr := beat.end(e)
@@ -146,33 +182,39 @@ func (e *Env) run(w Workload, fault Fault, p Plan) Result {
 }
 
 // inflict waits for the moment, does the fault, waits until clients go on, and takes it back.
-func (e *Env) inflict(ctx context.Context, beat *pulse, fault Fault, after time.Duration) error {
+func (e *Env) inflict(ctx context.Context, beat *pulse, fault Fault, p Plan) error {
 	if err := beat.reaches(1); err != nil {
 		return err
 	}
 	select {
-	case <-time.After(after): // the moment is drawn, not waited for
+	case <-time.After(p.After): // the moment is drawn, not waited for
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+	served := e.C.Nodes[p.victim()].Requests()
+	if err := lab.WaitFor(recovery, func() error {
+		if e.C.Nodes[p.victim()].Requests() == served {
+			return errors.New("nothing goes through the victim: the fault would prove nothing")
+		}
+		return nil
+	}); err != nil {
+		return err
 	}
 	beat.forget()
 	count, err := beat.state()
 	if err != nil {
 		return err
 	}
-	if e.C.Nodes[victim].Dirty() == 0 {
-		return errors.New("nothing was written through the victim: the fault would prove nothing")
-	}
 	soon, cancel := context.WithTimeout(ctx, recovery)
 	defer cancel()
-	if err := fault.Apply(soon, e.C, victim); err != nil {
+	if err := fault.Apply(soon, e.C, p.victim()); err != nil {
 		return fmt.Errorf("%s: %w", fault.Name, err)
 	}
 	const goesOn = 10 // the step under way, and whole ones
 	if err := beat.reaches(count + goesOn); err != nil {
 		return fmt.Errorf("after %s: %w", fault.Name, err)
 	}
-	if err := fault.Undo(ctx, e.C, victim); err != nil {
+	if err := fault.Undo(ctx, e.C, p.victim()); err != nil {
 		return fmt.Errorf("undo %s: %w", fault.Name, err)
 	}
 	count, _ = beat.state()

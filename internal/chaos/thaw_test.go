@@ -17,7 +17,8 @@ func thawed(t *testing.T, fence lab.Fence) string {
 	t.Helper()
 	fault, _ := named(Faults(), "freeze", func(f Fault) string { return f.Name })
 	fault.Fence = fence
-	e := newEnv(t, Plan{Seed: 1, Scale: Short}, fault)
+	p := Plan{Seed: 1, Scale: Short}
+	e, victim := newEnv(t, p, fault), p.victim()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	c, err := e.connect(ctx, 1)

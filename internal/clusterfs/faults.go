@@ -21,6 +21,8 @@ type faults struct {
 	full atomic.Bool
 	hung atomic.Int64 // requests that wait in a Hang now
 
+	requests atomic.Int64 // begun
+
 	mu      sync.Mutex // guards what is below
 	hangs   map[string]bool
 	delays  map[string]time.Duration
@@ -95,6 +97,7 @@ func below(path, rule string) bool {
 // the directory i; bytes are data to be moved. ENOTCONN: the node died meanwhile.
 func (m *mount) gate(pid uint32, cancel <-chan struct{}, i *inode, name string, bytes int) fuse.Status {
 	f := &m.node.faults
+	f.requests.Add(1)
 	if !f.any.Load() {
 		return fuse.OK
 	}

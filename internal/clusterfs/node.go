@@ -220,6 +220,9 @@ func (n *Node) Dirty() int64 {
 	return 0
 }
 
+// Requests is how many requests the node has begun to serve since it was made: whether it is used.
+func (n *Node) Requests() int64 { return n.faults.requests.Load() }
+
 // Dev is st_dev of the node's files, which differs between nodes.
 func (n *Node) Dev() (uint64, error) {
 	var st unix.Stat_t

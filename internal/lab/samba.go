@@ -1,7 +1,9 @@
 package lab
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -177,12 +179,38 @@ func (s *Samba) prepare(ctx context.Context) error {
 // Start starts a stopped smbd again and returns when it listens.
 func (s *Samba) Start(ctx context.Context) error {
 	argv := []string{program("smbd"), "--foreground", "--no-process-group", "--configfile=" + s.Dirs.Conf()}
-	return s.start(ctx, func() (p *process, err error) {
+	err := s.start(ctx, func() (p *process, err error) {
+		// smbd makes it anew; what is in it is of the last one.
+		if err := os.Remove(s.namesDB()); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return nil, err
+		}
 		err = s.opt.Net.Run(func() (err error) {
 			p, err = startProcess(s.lab.guard, "smbd-"+s.Name, s.lab.Env(), argv, s.Dirs.sub("log/out"), 0)
 			return err
 		})
 		return p, err
+	})
+	if err != nil {
+		return err
+	}
+	return s.notifying(ctx)
+}
+
+// namesDB is where smbd's own services are registered.
+func (s *Samba) namesDB() string { return s.Dirs.sub("lock/names.tdb") }
+
+// notifying waits until smbd's notify daemon is there. Samba: smbd listens before, and a
+// TREE_CONNECT in between ends with STATUS_NO_MEMORY (4.17).
+func (s *Samba) notifying(ctx context.Context) error {
+	return until(ctx, startLimit, func() error {
+		if s.Pid() == 0 {
+			return stopWaiting{fmt.Errorf("smbd %s was ended as it started", s.Name)}
+		}
+		names, err := os.ReadFile(s.namesDB())
+		if err == nil && !bytes.Contains(names, []byte("notify-daemon")) {
+			err = fmt.Errorf("smbd %s has no notify daemon", s.Name)
+		}
+		return err
 	})
 }
 
