@@ -80,14 +80,14 @@ func (c *Cluster) LoseNode(i int) error {
 	if c.FS != nil && c.Nodes[i].Alive() {
 		errs = append(errs, c.Nodes[i].Kill())
 	}
-	return errors.Join(append(errs, c.Backends[i].Kill())...)
+	return errors.Join(append(errs, c.Backends[i].abandon())...)
 }
 
 // ReviveNode starts a backend again that was lost, killed, frozen or cut off, with its node.
 func (c *Cluster) ReviveNode(ctx context.Context, i int) error {
 	if c.FS != nil && !c.Nodes[i].Alive() {
 		// An smbd that is left has the dead mount open for good.
-		if err := c.Backends[i].Kill(); err != nil {
+		if err := c.Backends[i].abandon(); err != nil {
 			return err
 		}
 		if err := c.Nodes[i].Restart(); err != nil {
