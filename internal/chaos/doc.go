@@ -16,7 +16,6 @@
 // The backends write nothing back by themselves (clusterfs.Options.WriteBack), so that what is lost
 // with a node is all that was not flushed.
 //
-// TestShort has one run of every combination that holds, with small files; those that do not, with
-// the reason, are in its table "known". make chaos runs 50 random ones with large files, known or
-// not.
+// TestShort has one run each of combinations that hold, with small files; what does not hold stands
+// at its table. make chaos has 50 random ones with large files, of all there are.
 package chaos
