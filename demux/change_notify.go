@@ -113,5 +113,9 @@ func changeList(changes []core.Change) []byte {
 	for i, c := range changes {
 		list[i] = smb2.NotifyInformation{Action: c.Action, FileName: c.Name}
 	}
-	return smb2.AppendNotifyInformation(nil, list)
+	b := smb2.AppendNotifyInformation(nil, list)
+	for len(b)%4 != 0 { // Samba: the last entry too (4.17)
+		b = append(b, 0)
+	}
+	return b
 }

@@ -27,7 +27,7 @@ func (d *Demux) commands() [smb2.CommandCount]session.Command {
 		smb2.CommandRead:           {Name: "READ", StructureSize: 49, Needs: file, FileIDOffset: at(smb2.CommandRead), Run: read},
 		smb2.CommandWrite:          {Name: "WRITE", StructureSize: 49, Needs: file, FileIDOffset: at(smb2.CommandWrite), Run: write},
 		smb2.CommandLock:           {Name: "LOCK", StructureSize: 48, Needs: file | late, FileIDOffset: at(smb2.CommandLock), Run: d.lock},
-		smb2.CommandIoctl:          {Name: "IOCTL", StructureSize: 57, Needs: file, FileIDOffset: at(smb2.CommandIoctl), Run: d.ioctl},
+		smb2.CommandIoctl:          {Name: "IOCTL", StructureSize: 57, Needs: file, FileIDOffset: at(smb2.CommandIoctl), Free: d.isSmbtorture, Run: d.ioctl},
 		smb2.CommandCancel:         {Name: "CANCEL", StructureSize: 4, Needs: late, Run: session.Cancel},
 		smb2.CommandEcho:           {Name: "ECHO", StructureSize: 4, Run: session.Echo},
 		smb2.CommandQueryDirectory: {Name: "QUERY_DIRECTORY", StructureSize: 33, Needs: file, FileIDOffset: at(smb2.CommandQueryDirectory), Run: queryDirectory},

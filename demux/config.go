@@ -49,6 +49,9 @@ type Config struct {
 	// DataHandles bounds the handles at backends of data; 0: 16384.
 	DataHandles int
 
+	// SmbtortureFsctls: FSCTLs by which smbtorture asks for faults are served.
+	SmbtortureFsctls bool
+
 	Lookup acl.Lookup   // nil: the operating system's users, groups and DNS
 	Log    *slog.Logger // nil: slog.Default()
 }

@@ -95,9 +95,9 @@ func (d *Demux) TreeClosed(t *session.TreeConnect) {
 	}
 }
 
-// ConnectionClosed is nothing to us: its sessions and their trees are announced by themselves
-// (session.Upper).
-func (d *Demux) ConnectionClosed(*session.Connection) {}
+// ConnectionClosed sends breaks again that were sent on a connection that has ended (session.Upper). Its sessions and their
+// trees are announced by themselves.
+func (d *Demux) ConnectionClosed(c *session.Connection) { d.sink.connectionClosed(c) }
 
 // clientSessions is a snapshot of the sessions that have connected to a share.
 func (d *Demux) clientSessions() []*clientSession {

@@ -32,6 +32,8 @@ func init() {
 
 		smb2.FsctlLmrRequestResiliency: {run: requestResiliency},
 
+		fsctlSmbtortureForceUnackedTimeout: {run: forceUnackedTimeout, noFile: true},
+
 		// Name other opens.
 		smb2.FsctlSrvRequestResumeKey:    {run: requestResumeKey},
 		smb2.FsctlSrvCopychunk:           {run: copychunk, readOnly: ntstatus.AccessDenied},

@@ -30,6 +30,7 @@ func (d *Demux) oplockBreak(r *session.Request) {
 	}
 	d.sink.hold(o.state)
 	defer d.sink.release(o.state)
+	d.sink.acknowledged(o.state)
 	res := d.tell(&core.AckOplock{Open: o.state, Level: m.OplockLevel})
 	if res.Status != ntstatus.Success {
 		r.Fail(res.Status)
@@ -48,6 +49,7 @@ func (d *Demux) acknowledgeLease(r *session.Request) {
 	id := core.LeaseID{Client: r.Session.ClientGUID(), Key: m.LeaseKey}
 	d.sink.hold(id)
 	defer d.sink.release(id)
+	d.sink.acknowledged(id)
 	res := d.tell(&core.AckLease{Req: d.state.NewRequestID(), Lease: id, State: m.LeaseState})
 	if res.Status != ntstatus.Success {
 		r.Fail(res.Status)

@@ -6,6 +6,7 @@ import (
 
 	"smbproxy/internal/ntstatus"
 	"smbproxy/internal/smb2"
+	"smbproxy/session"
 	"smbproxy/statedb/core"
 )
 
@@ -18,8 +19,9 @@ import (
 type Sink struct {
 	demux *Demux
 
-	mu   sync.Mutex // guards held
-	held map[any]*heldBreaks
+	mu      sync.Mutex // guards held, awaited
+	held    map[any]*heldBreaks
+	awaited map[any]awaited // by core.OpenID or core.LeaseID
 }
 
 // heldBreaks are the breaks of one core.OpenID or core.LeaseID, oldest first.
@@ -73,16 +75,18 @@ func (s *Sink) send(key any, send func()) {
 // BreakOplock sends an oplock break notification ([MS-SMB2] 3.3.4.6).
 func (s *Sink) BreakOplock(b core.BreakOplock) {
 	s.send(b.Open, func() {
-		cs := s.demux.clientSession(uint64(b.Session))
-		if cs == nil {
-			return
-		}
-		id := fileID(b.Open)
-		sealed := false
-		if o := cs.find(id); o != nil {
-			sealed = o.tree.connect.EncryptData
-		}
-		cs.session.Notify(smb2.CommandOplockBreak, &smb2.OplockBreakNotification{OplockLevel: b.To, FileID: id}, sealed)
+		s.notify(b.Open, b.Ack, func() *session.Connection {
+			cs := s.demux.clientSession(uint64(b.Session))
+			if cs == nil {
+				return nil
+			}
+			id := fileID(b.Open)
+			sealed := false
+			if o := cs.find(id); o != nil {
+				sealed = o.tree.connect.EncryptData
+			}
+			return cs.session.Notify(smb2.CommandOplockBreak, &smb2.OplockBreakNotification{OplockLevel: b.To, FileID: id}, sealed)
+		})
 	})
 }
 
@@ -99,20 +103,30 @@ func (s *Sink) BreakLease(b core.BreakLease) {
 // been answered yet: who has made it hears of its success first, as from Samba (4.22).
 type directories struct{}
 
-// breakLease is BreakLease for one lease.
+// breakLease is BreakLease for one lease. Any session of the client will do, but best one that has the file open.
 func (s *Sink) breakLease(b core.BreakLease) {
+	m := &smb2.LeaseBreakNotification{
+		NewEpoch: b.Epoch, LeaseKey: b.Lease.Key, CurrentLeaseState: b.Current, NewLeaseState: b.New,
+	}
+	if b.Ack {
+		m.Flags = smb2.LeaseFlagBreakAckRequired
+	}
 	s.send(b.Lease, func() {
-		cs := s.demux.clientSession(uint64(b.Session))
-		if cs == nil {
-			return
-		}
-		m := &smb2.LeaseBreakNotification{
-			NewEpoch: b.Epoch, LeaseKey: b.Lease.Key, CurrentLeaseState: b.Current, NewLeaseState: b.New,
-		}
-		if b.Ack {
-			m.Flags = smb2.LeaseFlagBreakAckRequired
-		}
-		cs.session.Notify(smb2.CommandOplockBreak, m, false)
+		s.notify(b.Lease, b.Ack, func() *session.Connection {
+			if cs := s.demux.clientSession(uint64(b.Session)); cs != nil {
+				if c := cs.session.Notify(smb2.CommandOplockBreak, m, false); c != nil {
+					return c
+				}
+			}
+			for _, cs := range s.demux.clientSessions() {
+				if cs.session.ClientGUID() == b.Lease.Client {
+					if c := cs.session.Notify(smb2.CommandOplockBreak, m, false); c != nil {
+						return c
+					}
+				}
+			}
+			return nil
+		})
 	})
 }
 

@@ -29,7 +29,10 @@ type Command struct {
 	Name          string
 	StructureSize uint16 // of the request's body; a wrong one is STATUS_INVALID_PARAMETER; 0: Run looks itself
 	Needs         Needs
-	FileIDOffset  int // of the FileId in the request, from the header's start; 0: none
+	// Free, where it is there, says of a request without a session that it needs nothing of what Needs says. What it looks at
+	// has not been checked.
+	Free         func(*Request) bool
+	FileIDOffset int // of the FileId in the request, from the header's start; 0: none
 	// Run answers the request. It must not block, and ends the request sooner or later, on any
 	// goroutine, by exactly one of Reply, ReplyFrame, Fail, FailData and Disconnect.
 	Run func(*Request)

@@ -40,6 +40,7 @@ type Connection struct {
 	inflight  atomic.Int32 // requests not yet ended
 	asyncs    atomic.Int32 // of those, the ones with an interim reply
 	leaving   atomic.Bool  // close when inflight is 0
+	unacked   atomic.Bool  // see PretendUnacked
 	known     atomic.Bool  // somebody has authenticated on it
 
 	mu            sync.Mutex // guards all below

@@ -101,7 +101,11 @@ func (r *Request) check() ntstatus.Status {
 	if st := r.checkSignature(); st != ntstatus.Success {
 		return st
 	}
-	if r.row.Needs&NeedsSession != 0 {
+	needs := r.row.Needs
+	if h.SessionID == 0 && r.row.Free != nil && r.row.Free(r) {
+		needs = 0
+	}
+	if needs&NeedsSession != 0 {
 		if st != ntstatus.Success {
 			return st
 		}
@@ -109,7 +113,7 @@ func (r *Request) check() ntstatus.Status {
 			return st
 		}
 	}
-	if r.row.Needs&NeedsTree != 0 {
+	if needs&NeedsTree != 0 {
 		if st := r.findTree(); st != ntstatus.Success {
 			return st
 		}

@@ -1,26 +1,42 @@
 package session
 
 import (
+	"errors"
 	"slices"
+	"time"
 
 	"smbproxy/internal/smb2"
 	"smbproxy/internal/transport"
 )
 
 // Notify sends a message that answers no request, an oplock or lease break ([MS-SMB2] 3.3.4.6, 3.3.4.7), on the
-// first of the session's channels that takes it. It is not signed (3.3.4.1.1); it is sealed where the session is, or
-// sealed asks for it (its share is) and the client can. False: there is no channel left. Never waits for the client.
-func (s *Session) Notify(cmd smb2.Command, body smb2.Body, sealed bool) bool {
+// first of the session's channels that takes it, and says which connection that was. It is not signed (3.3.4.1.1); it is
+// sealed where the session is, or sealed asks for it (its share is) and the client can. Nil: there is no channel left.
+// Never waits for the client.
+func (s *Session) Notify(cmd smb2.Command, body smb2.Body, sealed bool) *Connection {
 	s.mu.RLock()
 	channels := slices.Clone(s.channels)
 	s.mu.RUnlock()
 	for _, ch := range channels {
 		if ch.ready.Load() && ch.notify(cmd, body, s.encryptData || sealed && s.CanEncrypt()) {
-			return true
+			if ch.conn.unacked.Load() {
+				time.AfterFunc(unackedTimeout, func() { ch.conn.terminate(errUnacked) })
+			}
+			return ch.conn
 		}
 	}
-	return false
+	return nil
 }
+
+// unackedTimeout is how long a notification may stay without TCP's acknowledgement on a connection that pretends to get none.
+const unackedTimeout = 500 * time.Millisecond
+
+// errUnacked ends such a connection.
+var errUnacked = errors.New("a notification is not acknowledged by TCP")
+
+// PretendUnacked has the connection take what it notifies the client of for lost, and itself too: smbtorture asks for that to
+// test what becomes of breaks then (FSCTL_SMBTORTURE_FORCE_UNACKED_TIMEOUT).
+func (c *Connection) PretendUnacked() { c.unacked.Store(true) }
 
 // notify is Notify on one channel.
 func (ch *channel) notify(cmd smb2.Command, body smb2.Body, sealed bool) bool {

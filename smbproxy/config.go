@@ -31,11 +31,12 @@ type Global struct {
 	MachineSID   string
 	AdminUsers   []string
 
-	Interfaces     []string
-	Ports          []int
-	MultiChannel   bool
-	AdminSocket    string
-	MetricsAddress string
+	Interfaces       []string
+	Ports            []int
+	MultiChannel     bool
+	SmbtortureFsctls bool
+	AdminSocket      string
+	MetricsAddress   string
 
 	PassdbFile        string
 	NTLMAuth          string

@@ -90,6 +90,9 @@ var globalParameters = []parameter{
 	{name: "unflushed limit", group: "Operation", own: true, def: "64M",
 		help:  "How many bytes that clients have written smbproxy keeps for one backend, in case its node is lost before they are on disk. At this limit, or when they are 5 seconds old, it flushes the files; beyond twice of it, WRITEs go through to the disk.",
 		value: func(t target) value { return memory(&t.global.UnflushedLimit) }},
+	{name: "smbtorture fsctls", group: "Operation", own: true, def: "no",
+		help:  "Whether clients may have their own connections fail: Samba's smbtorture asks for that (FSCTL_SMBTORTURE_FORCE_UNACKED_TIMEOUT) to test breaks on several channels. For tests only.",
+		value: func(t target) value { return boolean(&t.global.SmbtortureFsctls) }},
 	{name: "log level", group: "Operation", def: "info",
 		help: "What is logged: `error`, `warn`, `info`, `debug`; smbd's numbers are understood (0 is `warn`, 1 and 2 `info`, more is `debug`). File names are logged at `debug` only.",
 		value: func(t target) value {

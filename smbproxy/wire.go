@@ -140,7 +140,7 @@ func capabilities(cfg *Config) smb2.Capabilities {
 func demuxConfig(cfg *Config, pools map[string]*backend.Pool, log *slog.Logger) (demux.Config, error) {
 	out := demux.Config{
 		FailoverTimeout: cfg.Global.FailoverTimeout, UnflushedLimit: cfg.Global.UnflushedLimit,
-		Backends: pools, DataHandles: cfg.Global.MaxDataHandles, Log: log}
+		Backends: pools, DataHandles: cfg.Global.MaxDataHandles, SmbtortureFsctls: cfg.Global.SmbtortureFsctls, Log: log}
 	if len(cfg.Backends) > 0 {
 		out.PipeBackend = cfg.Backends[0].Name
 	}

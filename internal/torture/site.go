@@ -97,7 +97,7 @@ func NewSite(ctx context.Context, l *lab.Lab, name string, direct bool, backends
 // anonymous users are as at the baseline's smbd, where smbtorture may leave the one out and
 // be the other.
 func proxyOptions(s *Site, backends Backends) lab.ClusterOptions {
-	opt := lab.ClusterOptions{Name: s.name, Port: smbPort, LogLevel: "info", GlobalLines: []string{"server signing = auto", "restrict anonymous = 0", "guest account = " + anonymousUser, "server multi channel support = yes"}}
+	opt := lab.ClusterOptions{Name: s.name, Port: smbPort, LogLevel: "info", GlobalLines: []string{"server signing = auto", "restrict anonymous = 0", "guest account = " + anonymousUser, "server multi channel support = yes", "smbtorture fsctls = yes"}}
 	for _, o := range serverOptions {
 		opt.BackendLines = append(opt.BackendLines, "smbd:"+o)
 	}
