@@ -27,7 +27,13 @@
 //	an FSCTL, an information class      fsctl.go, query_info.go, set_info.go: allow-lists
 //	FileIds                             idmap.go, the only place where both kinds meet
 //	names                               names.go
-//	which backend                       routes.go
+//	which backend                       routes.go; for data: striping.go, layout/
+//
+// # Data at other backends
+//
+//	open.data (spread) -- slots -- dataHandle     spread.go: opened by the first I/O (spread_open.go), closed before names
+//	      |                                       spread_io.go: one place: relayed; several: split.go
+//	   dataFile: layout, dirty backends           data_file.go: of the file, not the open; layouts are read by mount.go
 //
 // # Who decides
 //
