@@ -1,6 +1,7 @@
 package demux
 
 import (
+	"context"
 	"strings"
 	"sync"
 
@@ -17,7 +18,8 @@ import (
 //	client's first CHANGE_NOTIFY -> state: registration -> backend: CHANGE_NOTIFY
 //	    backend says PENDING   it watches; now the client is told PENDING
 //	    backend tells          the changes go to the registration (core.Noticed), the backend is asked again
-//	    backend refuses, dies  our own stream goes on; where the backend has watched, the client has missed something
+//	    backend refuses        our own stream goes on
+//	    backend dies, drains   our own stream goes on; where the open goes it is watched again; the client has missed something
 //
 // The state sorts out which of them are the echo of what was done through us (core's notify_behind.go).
 
@@ -25,12 +27,14 @@ import (
 type backendWatch struct {
 	o      *open
 	call   backend.Call
+	held   *handle // that call goes through
 	filter smb2.CompletionFilter
 	flags  uint16
 
 	mu      sync.Mutex // guards what follows
 	armed   func()     // called when the backend has answered for the first time; nil since then
 	watches bool       // the backend has said PENDING
+	gap     bool       // it has watched, and does not now
 }
 
 // backendWatchSize is how many bytes of changes the backend may tell at once. It is what a request of one credit can carry.
@@ -52,7 +56,7 @@ func (o *open) backendWatch(m *smb2.ChangeNotifyRequest, armed func()) bool {
 	}
 	// Changes of ours are noted from now on: the backend may tell of one that is made before it says that it watches.
 	o.tree.demux.tell(&core.Noticed{Open: o.state})
-	w.ask()
+	w.ask(o.held())
 	return true
 }
 
@@ -67,28 +71,28 @@ func backendFilter(f smb2.CompletionFilter) smb2.CompletionFilter {
 }
 
 // ask sends a CHANGE_NOTIFY. The next one is not sent before it has been answered.
-func (w *backendWatch) ask() {
-	held := w.o.held()
+func (w *backendWatch) ask(h *handle) {
+	w.held = h
 	w.call = backend.Call{CreditCharge: 1, Done: w, Frame: newRequest(smb2.CommandChangeNotify, &smb2.ChangeNotifyRequest{
-		Flags: w.flags, OutputBufferLength: backendWatchSize, FileID: held.fid.Wire(), CompletionFilter: w.filter,
+		Flags: w.flags, OutputBufferLength: backendWatchSize, FileID: h.fid.Wire(), CompletionFilter: w.filter,
 	}, 32)}
-	held.at.Submit(&w.call)
+	h.at.Submit(&w.call)
 }
 
 // Pending: the backend watches (backend.Completion).
 func (w *backendWatch) Pending(*backend.Call) {
 	w.mu.Lock()
-	w.watches = true
+	gap := w.gap
+	w.watches, w.gap = true, false
 	w.mu.Unlock()
-	w.tell(&core.Noticed{})
+	w.tell(&core.Noticed{Lost: gap})
 }
 
 // Complete takes changes in (backend.Completion).
 func (w *backendWatch) Complete(_ *backend.Call, h *smb2.Header, reply *transport.Frame, err error) {
 	c := &core.Noticed{}
-	again := true
-	switch st := statusOf(h, err); st {
-	case ntstatus.Success:
+	switch st := statusOf(h, err); {
+	case st == ntstatus.Success:
 		var m smb2.ChangeNotifyResponse
 		if err := m.Decode(reply.Bytes()); err != nil {
 			c.Lost = true
@@ -101,19 +105,37 @@ func (w *backendWatch) Complete(_ *backend.Call, h *smb2.Header, reply *transpor
 				c.Changes = append(c.Changes, core.Change{Action: x.Action, Name: x.FileName})
 			}
 		}
-	case ntstatus.NotifyEnumDir:
+	case st == ntstatus.NotifyEnumDir:
 		c.Lost = true
 	default:
-		// The handle is closed, deleted or lost, or smbd does not watch.
-		again = false
-		w.mu.Lock()
-		c.Lost = w.watches
-		w.mu.Unlock()
+		w.ended(w.o.lostOn(w.held, h, err) || st == ntstatus.NotifyCleanup && (w.o.held() != w.held || w.o.moving()))
+		return
 	}
-	if w.tell(c) && again {
-		w.ask()
+	if w.tell(c) {
+		w.ask(w.held)
 	}
 }
+
+// ended is for a watch that has ended with its handle, or that smbd refuses. An open that moves is watched where it goes.
+func (w *backendWatch) ended(moves bool) {
+	w.mu.Lock()
+	w.gap = w.gap || w.watches
+	gap := w.gap
+	w.watches = false
+	w.mu.Unlock()
+	if w.tell(&core.Noticed{Lost: gap}) && moves {
+		_, _ = w.o.park(w, w.held) // else the open is lost, and nothing changes behind it that it could be told of
+	}
+}
+
+// again watches with the handle that the open has now (parkable).
+func (w *backendWatch) again(_ context.Context, h *handle) { w.ask(h) }
+
+// fail: there is nowhere to watch, and the client has been told so (parkable).
+func (w *backendWatch) fail(error) {}
+
+// wait is nothing to what waits by nature (parkable).
+func (w *backendWatch) wait() {}
 
 // tell brings the state what the backend has said, and the client its interim reply. False: nobody watches any more.
 func (w *backendWatch) tell(c *core.Noticed) bool {

@@ -211,16 +211,38 @@ func TestNotifyOverflow(t *testing.T) {
 	w.expect("after that", "1:last")
 }
 
-// TestNotifyOfLostBackend has a watched backend die: who watches must look for himself.
+// TestNotifyOfLostBackend has a watched backend die: who watches must look for himself, and again when it is back, since
+// what has happened meanwhile nobody knows; from then on he is told of what happens behind the proxy.
 func TestNotifyOfLostBackend(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	w := r.connect(t, "user1", "written").watch("", everything, 0)
+	dir, err := r.lab.Tree.Share("share")
+	if err != nil {
+		t.Fatal(err)
+	}
+	look := func(when string) {
+		t.Helper()
+		m := w.wait(w.p)
+		if m.Header.Status == ntstatus.Pending {
+			m = w.wait(w.p)
+		}
+		if m.Header.Status != ntstatus.NotifyEnumDir {
+			t.Fatalf("%s: %v", when, m.Header.Status)
+		}
+		w.ask()
+	}
 	if err := r.smbd[0].Kill(); err != nil {
 		t.Fatal(err)
 	}
-	if st := w.wait(w.p).Header.Status; st != ntstatus.NotifyEnumDir {
-		t.Errorf("after the backend's death: %v", st)
+	look("after the backend's death")
+	if err := r.smbd[0].Start(t.Context()); err != nil {
+		t.Fatal(err)
 	}
+	look("after its return")
+	if err := os.WriteFile(filepath.Join(dir, "local"), nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	w.expect("local file", "1:local")
 }
 
 // TestNotifyElsewhere shows that a WRITE has nobody to tell where nobody watches, and that somebody who watches elsewhere is
