@@ -49,7 +49,8 @@ func genStep(t *rapid.T) string {
 				handle = "first"
 			}
 			switch s := genSimple(t, handle); {
-			case strings.HasPrefix(s, "key"), strings.HasPrefix(s, "copy"), strings.Contains(s, "0x1440f2"),
+			case strings.HasPrefix(s, "key"), strings.Contains(s, "rename="), // a rename may end a script: Pair.Run
+				strings.HasPrefix(s, "copy"), strings.Contains(s, "0x1440f2"),
 				strings.HasPrefix(s, "open") && len(e) > 0,
 				handle == "@" && (strings.Contains(s, "0x60194") || strings.Contains(s, "0x110018")):
 			default:

@@ -49,7 +49,9 @@ func (p *Pair) Run(ctx context.Context, script string) error {
 		return fmt.Errorf("proxy: %w", err)
 	}
 	defer proxy.close()
+	opened := rights{}
 	for _, l := range steps {
+		opened.note(l)
 		d, derr := direct.run(l)
 		x, xerr := proxy.run(l)
 		if errors.Is(derr, rawsmb.ErrClosed) && xerr == nil {
@@ -62,10 +64,10 @@ func (p *Pair) Run(ctx context.Context, script string) error {
 			x += " " + xerr.Error()
 		}
 		d, x = p.anonymous(d), p.anonymous(x)
-		if renamesFreely(l, d, x) {
-			return nil
+		if opened.mayNotRename(l) && d != x && strings.HasPrefix(d, "STATUS_SUCCESS ") {
+			return nil // the two have different files from here on
 		}
-		if d != x && !asGood(l, d, x) {
+		if d != x && !opened.mayNotRename(l) && !asGood(l, d, x) {
 			return &Difference{Line: l.text, Direct: d, Proxy: x}
 		}
 		if derr != nil {
@@ -80,11 +82,24 @@ func (p *Pair) anonymous(s string) string {
 	return strings.NewReplacer(p.Direct, "SERVER", p.Proxy, "SERVER").Replace(s)
 }
 
-// renamesFreely says that smbd has renamed what was opened without DELETE, which [MS-FSA] 2.1.5.15.11 forbids and smbproxy
-// refuses. The two have different files then.
-func renamesFreely(l line, direct, proxy string) bool {
-	return l.verb == "set" && l.args["rename"] != "" && strings.HasPrefix(direct, "STATUS_SUCCESS ") &&
-		(strings.HasPrefix(proxy, "STATUS_ACCESS_DENIED ") || strings.HasPrefix(proxy, "STATUS_SHARING_VIOLATION "))
+// rights are the handles of a script that some open has not asked DELETE for, which need not have succeeded.
+type rights map[string]bool
+
+// note takes the opens among the steps of a line in.
+func (r rights) note(l line) {
+	const deletes = 0x10000 | 0x2000000 | 0x10000000 // DELETE, MAXIMUM_ALLOWED, GENERIC_ALL
+	if l.verb == "open" && l.num("access", defaultAccess)&deletes == 0 {
+		r[l.args["h"]] = true
+	}
+	for _, e := range l.list {
+		r.note(e)
+	}
+}
+
+// mayNotRename says that a step is a rename by a handle that may be without DELETE, which smbproxy refuses ([MS-FSA] 2.1.5.15.11). smbd
+// does not look for that right, and renames, or finds another fault.
+func (r rights) mayNotRename(l line) bool {
+	return l.verb == "set" && l.args["rename"] != "" && r[l.args["h"]]
 }
 
 // asGood are the differences that are right: both refuse a CREATE, for different reasons.

@@ -87,10 +87,13 @@ func (w *world) request(l line) (smb2.Header, smb2.Body, func(rawsmb.Message) st
 	panic(fmt.Sprintf("script %q: unknown verb", l.text))
 }
 
+// defaultAccess is what a file is opened for where a step does not say: reading and writing.
+const defaultAccess = 0x12019F
+
 // createRequest builds CREATE.
 func createRequest(l line) *smb2.CreateRequest {
 	req := &smb2.CreateRequest{Name: l.args["name"], ImpersonationLevel: smb2.ImpersonationLevel(l.num("imp", 2)),
-		RequestedOplockLevel: smb2.OplockLevel(l.num("oplock", 0)), DesiredAccess: smb2.AccessMask(l.num("access", 0x12019F)),
+		RequestedOplockLevel: smb2.OplockLevel(l.num("oplock", 0)), DesiredAccess: smb2.AccessMask(l.num("access", defaultAccess)),
 		FileAttributes: smb2.FileAttributes(l.num("attr", 0)), ShareAccess: smb2.ShareAccess(l.num("share", 7)),
 		CreateDisposition: smb2.CreateDisposition(l.num("disp", 3)), CreateOptions: smb2.CreateOptions(l.num("opt", 0))}
 	for _, name := range strings.Split(l.args["ctx"], ",") {
