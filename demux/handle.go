@@ -34,8 +34,9 @@ func (o *open) held() *handle { return o.names.Load() }
 
 // backendName is where it is held, empty for what is no backend's.
 func (o *open) backendName() string {
-	if o.local != nil {
+	h := o.held()
+	if o.local != nil || h == nil {
 		return ""
 	}
-	return o.held().at.pool.Name()
+	return h.at.pool.Name()
 }

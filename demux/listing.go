@@ -68,7 +68,9 @@ func (d *Demux) Opens() []Open {
 	for _, cs := range d.clientSessions() {
 		user, client := cs.session.Identity().User, cs.session.Address()
 		for _, o := range cs.list() {
-			list = append(list, o.listed(user, client, infos[o.state]))
+			l := o.listed(infos[o.state])
+			l.SessionID, l.TreeID, l.User, l.Client = cs.session.ID, o.tree.connect.ID, user, client
+			list = append(list, l)
 			delete(infos, o.state)
 		}
 	}
@@ -97,12 +99,11 @@ func (cs *clientSession) count() int {
 	return len(cs.opens)
 }
 
-// listed describes an open of a session.
-func (o *open) listed(user, client string, i *core.OpenInfo) Open {
+// listed describes an open, but for its session: a detached one has none, and one that has outlived a restart never had.
+func (o *open) listed(i *core.OpenInfo) Open {
 	l := Open{
-		SessionID: o.tree.session.session.ID, FileID: o.id.Volatile, TreeID: o.tree.connect.ID, User: user, Client: client,
-		Share: o.tree.share.Name, Path: o.Name(), Pipe: o.tree.pipes, Directory: o.directory, Access: o.access, Granted: o.access,
-		Backend: o.backendName(), Since: o.born, State: i,
+		FileID: o.id.Volatile, Share: o.tree.share.Name, Path: o.Name(), Pipe: o.tree.pipes, Directory: o.directory,
+		Access: o.access, Granted: o.access, Backend: o.backendName(), Since: o.born, State: i,
 	}
 	if o.arbitrated {
 		l.Granted = o.granted
@@ -116,11 +117,11 @@ func (o *open) listed(user, client string, i *core.OpenInfo) Open {
 	return l
 }
 
-// disconnected describes an open that has no session. One of before the last restart has no handle yet.
+// disconnected describes an open that has no session. One of before the last restart may have no handle either.
 func (d *Demux) disconnected(i *core.OpenInfo) Open {
 	if o := d.detached.find(i.Open); o != nil {
-		l := o.listed(i.User, "", i)
-		l.SessionID, l.TreeID = 0, 0
+		l := o.listed(i)
+		l.User = i.User
 		return l
 	}
 	l := Open{

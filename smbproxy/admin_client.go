@@ -19,7 +19,7 @@ import (
 // adminTimeout bounds one question. A reload reads files and must not be cut short.
 const adminTimeout = 30 * time.Second
 
-// maxAdminReply bounds an answer: 100,000 opens have about 40 MB.
+// maxAdminReply bounds an answer: 100,000 opens have about 60 MB.
 const maxAdminReply = 1 << 30
 
 // adminSocketPath is the socket of the smbproxy that runs with this configuration.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"smbproxy/internal/lab"
+	"smbproxy/internal/ntstatus"
 	"smbproxy/internal/smb2"
 	"smbproxy/statedb"
 	"smbproxy/statedb/core"
@@ -255,35 +256,60 @@ func TestStatedbInUse(t *testing.T) {
 	}
 }
 
-// TestStatedbLive asks a running smbproxy, then looks at what it leaves when it is killed.
+// TestStatedbLive asks a running smbproxy that has a client with a persistent handle, then looks at what it leaves when
+// it is killed, and closes the handle that nobody comes back for.
 func TestStatedbLive(t *testing.T) {
-	c := lab.New(t, lab.Options{}).MustCluster(lab.ClusterOptions{})
+	c := lab.New(t, lab.Options{}).MustCluster(lab.ClusterOptions{Shares: []lab.Share{{Name: "share", Lines: []string{"other writers = no", "continuous availability = yes"}}}})
+	_, tree := liveClient(t, c, c.Lab.Users()[0])
+	id := openLive(t, tree, "Kept.txt", func(q *smb2.CreateRequest) {
+		persistent := smb2.DurableHandleRequestV2{Flags: smb2.DurableFlagPersistent, Timeout: 60000, CreateGUID: smb2.GUID{7}}
+		q.CreateContexts = []smb2.CreateContext{{Name: []byte(smb2.CreateDurableHandleRequestV2), Data: persistent.Append(nil)}}
+		q.ShareAccess = smb2.FileShareRead
+	})
+	if st := statusOf(t, tree, smb2.CommandLock, lockLive(id, 40, smb2.LockFlagExclusiveLock|smb2.LockFlagFailImmediately)); st != ntstatus.Success {
+		t.Fatal(st)
+	}
 	run := func(args ...string) string {
 		t.Helper()
-		out, err := c.Proxy.Run(t.Context(), append([]string{"statedb"}, args...)...)
+		out, err := c.Proxy.Run(t.Context(), args...)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return out
 	}
-	var list stateList
-	if err := json.Unmarshal([]byte(run("list", "--json")), &list); err != nil || list.FirstOpenID == "0x0" {
-		t.Errorf("running: %+v, %v", list, err)
+	listed := func(when string) {
+		t.Helper()
+		var list stateList
+		if err := json.Unmarshal([]byte(run("statedb", "list", "--json")), &list); err != nil || list.FirstOpenID == "0x0" {
+			t.Fatalf("%s: %+v, %v", when, list, err)
+		}
+		if len(list.Opens) != 1 || list.Opens[0].ID != hexID(id.Persistent) || list.Opens[0].DenyMode != "DENY_WRITE" || len(list.Opens[0].Locks) != 1 || len(list.Fences) == 0 {
+			t.Errorf("%s: %+v", when, list)
+		}
+		run("statedb", "check")
 	}
-	run("check")
-	run("backup", filepath.Join(c.Proxy.Dir, "backup"))
-	if _, err := c.Proxy.Run(t.Context(), "statedb", "restore", filepath.Join(c.Proxy.Dir, "backup")); err == nil || !strings.Contains(err.Error(), "smbproxy is running") {
+	listed("running")
+	backup := filepath.Join(c.Proxy.Dir, "backup")
+	run("statedb", "backup", backup)
+	if _, err := c.Proxy.Run(t.Context(), "statedb", "restore", backup); err == nil || !strings.Contains(err.Error(), "smbproxy is running") {
 		t.Errorf("restore while it runs: %v", err)
 	}
 	if err := c.Proxy.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	var killed stateList
-	if err := json.Unmarshal([]byte(run("list", "--json")), &killed); err != nil || killed.FirstOpenID != list.FirstOpenID {
-		t.Errorf("killed: %+v, %v, want %+v", killed, err, list)
-	}
-	run("check")
+	listed("killed")
 	if err := c.Proxy.Start(t.Context()); err != nil {
 		t.Fatal(err)
+	}
+	opens := ask[[]openRow](t, c, "opens")
+	if len(opens) != 1 || opens[0].Name != "Kept.txt" || opens[0].Share != "share" || opens[0].Durable != "persistent" || opens[0].Session != "" || opens[0].Locks != 1 {
+		t.Errorf("opens after the restart: %+v", opens)
+	}
+	closeLive(t, c, "share/kept.txt", "(disconnected): Kept.txt in share share")
+	_, tree = liveClient(t, c, c.Lab.Users()[0])
+	openLive(t, tree, "Kept.txt", nil) // nobody is in the way any more
+	run("statedb", "check")
+	if out := run("statedb", "list"); strings.Contains(out, hexID(id.Persistent)) {
+		t.Errorf("the closed handle is still stored:\n%s", out)
 	}
 }
