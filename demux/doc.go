@@ -27,6 +27,7 @@
 //	an FSCTL, an information class      fsctl.go, query_info.go, set_info.go: allow-lists
 //	FileIds                             idmap.go, the only place where both kinds meet
 //	names                               names.go
+//	handles that outlive sessions       create_durable.go, detached.go, reconnect.go; restarts: recover.go
 //	which backend                       routes.go; for data: striping.go, layout/
 //
 // # Data at other backends

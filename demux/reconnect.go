@@ -65,6 +65,9 @@ func (c *creation) reconnect(ctx context.Context) error {
 		return err
 	}
 	m.CreateAction = smb2.FileOpened
+	if c.durable.request != nil && o.action != 0 { // a replay is told what the CREATE has done
+		m.CreateAction = o.action
+	}
 	c.answerAgain(o, &grant, m)
 	return nil
 }

@@ -38,6 +38,7 @@ type share struct {
 	name    string
 	dir     string   // directory below the site's own
 	encrypt bool     // "server smb encrypt = required", which smbproxy itself must know
+	keeps   bool     // "continuous availability = yes" at smbproxy
 	shared  bool     // "other writers = yes" at smbproxy; an smbd is not told
 	options []string // smbd's
 }
@@ -65,6 +66,7 @@ var shares = []share{
 	{name: "hideunread", dir: "tmp", options: []string{plainVFS, "hide unreadable = yes"}},
 	{name: "hideunwrite", dir: "tmp", options: []string{plainVFS, "hide unwriteable files = yes"}},
 	{name: "posixlock", dir: "tmp", options: []string{plainVFS, posixLocking}},
+	{name: "persistent", dir: "persistent", keeps: true, options: []string{plainVFS}},
 	{name: "other_writers", dir: "written", shared: true, options: []string{plainVFS}},
 	{name: "acl_xattr_ign_sysacl_posix", dir: "tmp", options: []string{"vfs objects = acl_xattr", "acl_xattr:ignore system acls = yes", "acl_xattr:default acl style = posix"}},
 	{name: "acl_xattr_ign_sysacl_windows", dir: "tmp", options: []string{"vfs objects = acl_xattr", "acl_xattr:ignore system acls = yes", "acl_xattr:default acl style = windows"}},

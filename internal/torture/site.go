@@ -103,6 +103,9 @@ func proxyOptions(s *Site, backends Backends) lab.ClusterOptions {
 	}
 	for _, sh := range shares {
 		share := lab.Share{Name: sh.name, Path: filepath.Join(s.Root, sh.dir), Lines: []string{"other writers = " + map[bool]string{true: "yes", false: "no"}[sh.shared]}}
+		if sh.keeps {
+			share.Lines = append(share.Lines, "continuous availability = yes")
+		}
 		if sh.encrypt {
 			share.Lines = append(share.Lines, "server smb encrypt = required")
 		}

@@ -61,6 +61,8 @@ var special = []Suite{
 	{Name: "smb2.delete-on-close-perms", Share: "delete_readonly", Args: []string{"--option=torture:delete_readonly=true"}},
 	{Name: "smb2.samba3misc", Share: "posixlock"},
 	{Name: "smb2.create_no_streams", Share: "no_streams"},
+	{Name: "smb2.durable-v2-open", Share: "persistent"},
+	{Name: "smb2.replay", Share: "persistent"},
 	{Name: "smb2.notify", Share: "other_writers"},
 	{Name: "smb2.notify-inotify", Share: "other_writers"},
 }
