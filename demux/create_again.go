@@ -2,6 +2,7 @@ package demux
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"smbproxy/demux/backend"
@@ -17,7 +18,7 @@ func (c *creation) openSomewhere(ctx context.Context) (*open, core.Result, error
 	path := c.name
 	for losses := 0; ; c.at = nil {
 		if c.at == nil { // else quick has it
-			at, err := c.reach(ctx, path)
+			at, err := c.t.reachInTime(ctx, c.r, path)
 			if err != nil {
 				c.r.SetFault(session.FaultBackend)
 				return nil, core.Result{}, c.unattached(err)
@@ -49,23 +50,23 @@ func (c *creation) openSomewhere(ctx context.Context) (*open, core.Result, error
 	}
 }
 
-// reach attaches to the home of a path, and waits for one where none can be reached.
-func (c *creation) reach(ctx context.Context, path string) (*attachment, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, c.d.failoverTimeout(), errNobody)
+// reachInTime is reach that waits where no backend can be reached, up to `failover timeout`.
+func (t *tree) reachInTime(ctx context.Context, r *session.Request, path string) (*attachment, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, t.demux.failoverTimeout(), errNobody)
 	defer cancel()
 	began := time.Now()
 	for pause := retryMin; ; pause = min(2*pause, retryMax) {
-		at, err := c.t.reach(ctx, c.r, path)
+		at, err := t.reach(ctx, r, path)
 		if err == nil || !unreachable(err) {
 			return at, err
 		}
 		if time.Since(began) > tellAfter {
-			c.r.Pending(cancel)
+			r.Pending(cancel)
 		}
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
-			return nil, context.Cause(ctx)
+			return nil, fmt.Errorf("%w: %w", context.Cause(ctx), err)
 		}
 	}
 }

@@ -256,7 +256,11 @@ func (p *op) keepOp(reply *smb2.Header) {
 	switch reply.Command {
 	case smb2.CommandWrite:
 		var m smb2.WriteRequest
-		if m.Decode(msg) != nil || m.Flags&smb2.WriteFlagWriteThrough != 0 || p.open.options&smb2.FileWriteThrough != 0 || m.Offset == appendOffset {
+		if m.Decode(msg) != nil || m.Offset == appendOffset {
+			return
+		}
+		through := m.Flags&smb2.WriteFlagWriteThrough != 0 || p.open.options&smb2.FileWriteThrough != 0
+		if through && p.open.mark() == 0 { // else older bytes are kept, which must not come after these
 			return
 		}
 		f := p.large

@@ -32,6 +32,9 @@ const reopenOptions = smb2.FileDirectoryFile | smb2.FileNonDirectoryFile | smb2.
 // errChanged is for an open whose file is not where it was: somebody else has moved, deleted or replaced it.
 var errChanged = fmt.Errorf("another file has the name of the open: %w", ntstatus.UnexpectedNetworkError)
 
+// errStays is for an open that is well where it is, and whose home cannot be had.
+var errStays = errors.New("no better backend can be reached")
+
 // move takes an open off a handle that is lost or to be given up: it is opened again by its path, as the user who has
 // opened it, at its backend if that can still be reached, else at the next one of the share (DESIGN 9). Share modes,
 // locks and leases stand in the state and do not move. It has no say in what the client may do: that was decided once.
@@ -54,7 +57,7 @@ func (o *open) move(ctx context.Context, old *handle, done chan struct{}) {
 				err = o.leave(ctx, old, h)
 			}
 			if err != nil && o.settle(ctx, old, done) {
-				d.log.Warn("open stays at a backend that it should leave", "share", o.tree.share.Name, "backend", old.at.pool.Name(), "error", err)
+				d.log.Info("open stays at a backend that it should leave", "share", o.tree.share.Name, "backend", old.at.pool.Name(), "error", err)
 				return
 			}
 		}
@@ -140,6 +143,9 @@ func (o *open) reopen(ctx context.Context, old *handle) (*handle, error) {
 		pool := o.tree.demux.routes.Load().home(share, name, func(p *backend.Pool) bool { return slices.Contains(tried, p) })
 		if pool == nil {
 			return nil, last
+		}
+		if pool == old.at.pool && old.at.Alive() {
+			return nil, errStays
 		}
 		h, err := o.reopenAt(ctx, pool, old, name)
 		if other != "" && (errors.Is(err, errChanged) || errors.Is(err, ntstatus.ObjectNameNotFound) || errors.Is(err, ntstatus.ObjectPathNotFound)) {
@@ -238,8 +244,11 @@ func (o *open) deleteAgain(ctx context.Context, h *handle) error {
 		return nil
 	}
 	head, reply, err := h.at.Do(ctx, smb2.CommandSetInfo, setDisposition(h.fid, true), 1)
-	if err := decodeDone(head, reply, err, &smb2.SetInfoResponse{}); unreachable(err) {
+	if err = decodeDone(head, reply, err, &smb2.SetInfoResponse{}); unreachable(err) {
 		return err
+	}
+	if err != nil {
+		o.tree.demux.log.Warn("a file that is to be deleted cannot be made so at its new backend", "share", o.tree.share.Name, "backend", h.at.pool.Name(), "error", err)
 	}
 	return nil
 }

@@ -58,7 +58,12 @@ func (d *Demux) connectShare(ctx context.Context, r *session.Request, name strin
 		r.FailErr(err)
 		return
 	}
-	at, err := t.reach(ctx, r, "")
+	var at *attachment
+	if t.pipes {
+		at, err = t.reach(ctx, r, "")
+	} else {
+		at, err = t.reachInTime(ctx, r, "")
+	}
 	if err != nil && t.pipes { // those that speak for the cluster need no backend, and others ask again
 		log.Warn("no backend connects the share; only srvsvc and wkssvc are served", "backends", share.Backends, "backend_user", user, "error", err)
 	} else if err != nil {
