@@ -71,6 +71,11 @@ func (p *Pool) fenceOnce(ctx context.Context, sessions []OldSession) error {
 	defer cancel()
 	ways := 1
 	result := make(chan error, 2)
+	defer p.Subscribe(func(e Event) {
+		if e.To == StateDown { // now the other way is open too
+			cancel()
+		}
+	})()
 	if !p.spawn(func() { result <- p.fenceBySetup(ctx, sessions) }) {
 		return errClosed
 	}
@@ -187,9 +192,15 @@ func (p *Pool) fenceIfDue() {
 	}
 }
 
+// tidyLimit is how long tidy stays with what it has begun with: a session whose
+// process hangs does not keep others from being fenced.
+const tidyLimit = 5 * time.Second
+
 // tidy fences what is lost now.
 func (p *Pool) tidy() {
-	if err := p.fenceBySetup(p.life, p.Lost()); err != nil && !errors.Is(err, ntstatus.UnexpectedNetworkError) && p.life.Err() == nil {
+	ctx, cancel := context.WithTimeout(p.life, tidyLimit)
+	defer cancel()
+	if err := p.fenceBySetup(ctx, p.Lost()); err != nil && !errors.Is(err, ntstatus.UnexpectedNetworkError) && ctx.Err() == nil {
 		p.log.Warn("old sessions are not fenced", slog.Any("error", err))
 	}
 	timer := time.NewTimer(fenceRetry)

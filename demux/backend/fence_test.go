@@ -262,6 +262,30 @@ func TestFenceCommand(t *testing.T) {
 	t.Logf("it was given %q", out[:slices.Index(out, '\n')])
 }
 
+// Who waits for a fence when the backend goes down has the command run then.
+func TestFenceWhenItGoesDown(t *testing.T) {
+	r := newRig(t, "")
+	cfg := r.config()
+	cfg.Lanes, cfg.MaxLanes = 2, 2
+	cfg.SuspectAfter, cfg.DownAfter, cfg.DialTimeout = 200*time.Millisecond, 500*time.Millisecond, 300*time.Millisecond
+	cfg.FenceCommand = "true"
+	p := startPool(t, cfg)
+	h := subscribe(t, p)
+	other := mustConnect(t, p, "user2", "share", 2)
+	old, _ := r.lose(t, p, "user1", 1, "x")
+	done := fencing(t.Context(), p, old)
+	if err := r.smbd.Freeze(); err != nil {
+		t.Fatal(err)
+	}
+	defer r.smbd.Thaw()
+	submit(other, smb2.CommandEcho, &smb2.EchoRequest{})
+	h.until(t, StateDown)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	h.until(t, StateFenced)
+}
+
 // Where a whole smbd is gone, nothing of it is left to be fenced.
 func TestKilledBackendNeedsNoFence(t *testing.T) {
 	r := newRig(t, "")
