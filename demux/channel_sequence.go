@@ -1,6 +1,7 @@
 package demux
 
 import (
+	"context"
 	"sync"
 
 	"smbproxy/internal/ntstatus"
@@ -11,8 +12,28 @@ import (
 
 // channelSequence is an open's Open.ChannelSequence with its counts of requests under way.
 type channelSequence struct {
-	mu    sync.Mutex // guards state; a leaf
+	mu    sync.Mutex // guards what follows; a leaf
 	state core.Channel
+	quiet chan struct{} // closed when nothing is under way any more; nil: nobody waits
+}
+
+// quiet waits until the requests of the session that an open has left have ended: what they still write must not come
+// behind what its client writes from now on. Clients before 3.0 are not counted.
+func (o *open) quiet(ctx context.Context) error {
+	o.sequence.mu.Lock()
+	if o.sequence.state.Idle() {
+		o.sequence.mu.Unlock()
+		return nil
+	}
+	quiet := make(chan struct{})
+	o.sequence.quiet = quiet
+	o.sequence.mu.Unlock()
+	select {
+	case <-quiet:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // inSequence verifies the channel sequence of a request that names the open, and counts it until it
@@ -38,6 +59,10 @@ func (p *op) requestEnded() {
 	p.counted = nil
 	o.sequence.mu.Lock()
 	o.sequence.state.End(p.token)
+	if o.sequence.quiet != nil && o.sequence.state.Idle() {
+		close(o.sequence.quiet)
+		o.sequence.quiet = nil
+	}
 	o.sequence.mu.Unlock()
 }
 

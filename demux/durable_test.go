@@ -289,3 +289,32 @@ func TestLostClient(t *testing.T) {
 		t.Error(st)
 	}
 }
+
+// TestReconnectWaits: a client that comes back gets its open when what it sent before has been done.
+func TestReconnectWaits(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	a := r.durableClient(t, "user1", 1)
+	m, st := a.openAs(durableV2(7, 9))
+	if st != ntstatus.Success {
+		t.Fatal(st)
+	}
+	old := r.demux.clientSession(a.Session.ID).find(m.FileID)
+	old.sequence.mu.Lock()
+	token, _ := old.sequence.state.Begin(0, true, false) // a WRITE that its backend takes its time with
+	old.sequence.mu.Unlock()
+	r.lost(t, a)
+	a = r.durableClient(t, "user1", 1)
+	p := a.startOpen(comeBack(m.FileID, 7, 9))
+	eventually(t, "the reconnect to wait", func() error {
+		old.sequence.mu.Lock()
+		defer old.sequence.mu.Unlock()
+		if old.sequence.quiet == nil {
+			return errors.New("nobody waits")
+		}
+		return nil
+	})
+	(&op{counted: old, token: token}).requestEnded()
+	if _, st := createReply(t, a.wait(p)); st != ntstatus.Success {
+		t.Error(st)
+	}
+}

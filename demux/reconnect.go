@@ -48,6 +48,10 @@ func (c *creation) reconnect(ctx context.Context) error {
 	if old = c.d.detached.take(s.open); old == nil {
 		return ntstatus.ObjectNameNotFound // closed meanwhile, by an admin
 	}
+	if err := old.quiet(ctx); err != nil {
+		c.d.letGo(old)
+		return ntstatus.From(err)
+	}
 	o := old.inSession(c.t, grant.Hint)
 	if h := o.held(); h == nil || !h.at.Alive() {
 		if err := c.reopen(ctx, o, &grant); err != nil {

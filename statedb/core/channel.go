@@ -38,6 +38,9 @@ func (c *Channel) Begin(sequence uint16, modifies, replay bool) (ChannelToken, n
 	return ChannelToken{sequence, true}, ntstatus.Success
 }
 
+// Idle says whether no request is under way.
+func (c *Channel) Idle() bool { return c.outstanding == 0 && c.previous == 0 }
+
 // End takes a request out, whatever became of it.
 func (c *Channel) End(t ChannelToken) {
 	switch {
