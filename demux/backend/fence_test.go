@@ -78,10 +78,10 @@ func stop(t testing.TB, pid int) {
 	t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGCONT) })
 }
 
-// lose freezes the lane's process with a WRITE on its way, and has the lane given up.
-func (r *rig) lose(t testing.TB, p *Pool, user string, affinity uint64, name string) (old OldSession, pid int) {
+// lose freezes the process of user1's lane with a WRITE on its way, and has the lane given up.
+func (r *rig) lose(t testing.TB, p *Pool, name string) (old OldSession, pid int) {
 	t.Helper()
-	tree, pid := r.server(t, p, user, affinity)
+	tree, pid := r.server(t, p, "user1", 1)
 	id, st := create(t, tree, name, smb2.FileWriteData, smb2.FileOpenIf)
 	must(t, "create", st)
 	must(t, "write", request(t, tree, smb2.CommandWrite, &smb2.WriteRequest{FileID: id.Wire(), Data: []byte("first")}, 1))
@@ -113,7 +113,7 @@ func TestFenceFrozenProcess(t *testing.T) {
 	mustConnect(t, p, "user2", "share", 2) // the backend is alive elsewhere
 	for round := range 3 {
 		name := "file" + string(rune('a'+round))
-		old, pid := r.lose(t, p, "user1", 1, name)
+		old, pid := r.lose(t, p, name)
 		if !book.has(old) || !slices.Contains(p.Lost(), old) {
 			t.Fatalf("lost session %v: in the book %v, in Lost %v", old, book.has(old), p.Lost())
 		}
@@ -153,7 +153,7 @@ func TestFenceKilledProcess(t *testing.T) {
 	cfg := r.config()
 	cfg.Lanes, cfg.MaxLanes = 2, 2
 	p := startPool(t, cfg)
-	old, pid := r.lose(t, p, "user1", 1, "x")
+	old, pid := r.lose(t, p, "x")
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +180,7 @@ func TestFenceByItself(t *testing.T) {
 	book := &sessionBook{}
 	cfg.Lanes, cfg.MaxLanes, cfg.Sessions = 2, 2, book
 	p := startPool(t, cfg)
-	old, pid := r.lose(t, p, "user1", 1, "x")
+	old, pid := r.lose(t, p, "x")
 	_ = syscall.Kill(pid, syscall.SIGKILL)
 	eventually(t, "the fence", func() bool { return len(p.Lost()) == 0 && !book.has(old) })
 
@@ -272,7 +272,7 @@ func TestFenceWhenItGoesDown(t *testing.T) {
 	p := startPool(t, cfg)
 	h := subscribe(t, p)
 	other := mustConnect(t, p, "user2", "share", 2)
-	old, _ := r.lose(t, p, "user1", 1, "x")
+	old, _ := r.lose(t, p, "x")
 	done := fencing(t.Context(), p, old)
 	if err := r.smbd.Freeze(); err != nil {
 		t.Fatal(err)

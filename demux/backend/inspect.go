@@ -190,7 +190,7 @@ func (i *inspector) negotiation(ctx context.Context, cn *connection) {
 	} {
 		i.note("", m.line, want(m.got >= m.want, "%d, less than %d", m.got, m.want))
 	}
-	i.note("", "the clock", want(resp.SystemTime.Time().Sub(time.Now()).Abs() < clockSkew, "it says %v", resp.SystemTime.Time()))
+	i.note("", "the clock", want(time.Until(resp.SystemTime.Time()).Abs() < clockSkew, "it says %v", resp.SystemTime.Time()))
 }
 
 // message makes a request whose ids are all zero.
