@@ -26,6 +26,9 @@ func (d *Demux) changeNotify(r *session.Request) {
 		return
 	}
 	switch {
+	case o.tree.share.NoChangeNotify:
+		r.Fail(ntstatus.NotImplemented) // Samba: the status (4.17)
+		return
 	case !o.arbitrated || !o.directory:
 		r.Fail(ntstatus.InvalidParameter)
 		return

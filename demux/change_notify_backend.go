@@ -21,6 +21,10 @@ import (
 //	    backend refuses        our own stream goes on
 //	    backend dies, drains   our own stream goes on; where the open goes it is watched again; the client has missed something
 //
+// Of changes behind us we know what smbd knows: its PENDING may precede its own watch by a moment, and in directories below a
+// watched one it sees only what its own clients do, since inotify is not recursive (4.17). What is done through us is told
+// from the registration on, whatever smbd says.
+//
 // The state sorts out which of them are the echo of what was done through us (core's notify_behind.go).
 
 // backendWatch is the CHANGE_NOTIFY of an open at its backend. It asks for another when one has been answered.

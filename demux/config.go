@@ -69,6 +69,7 @@ type Share struct {
 	Encrypt               Encryption
 	ContinuouslyAvailable bool // clients may have persistent handles. Not with OtherWriters
 	StrictAcknowledge     bool // a WRITE is answered when its data are on disk
+	NoChangeNotify        bool // CHANGE_NOTIFY is not served
 	OtherWriters          bool // files change behind us: clients cache nothing but reads
 	Policy                acl.Policy
 

@@ -43,6 +43,9 @@
 // statedb wants of a client comes in by sink.go. A read-only share is enforced here (read_only.go):
 // no request that could change something leaves for the backend.
 //
+// Who watches a directory, or holds a lease of one, is told by the state, which hears of all changes that are made through
+// us: notify_events.go. What others change behind us comes from the backend: change_notify_backend.go.
+//
 // # Locks
 //
 // Demux.mu > tree.mu > clientSession.mu > open.mu; Sink.mu alone; none is held over a call to session, backend or statedb.

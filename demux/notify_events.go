@@ -29,9 +29,12 @@ type change struct {
 	entry  bool // a listing of the directory shows it: who has leased that must know
 }
 
+// concerned says whether somebody may want to hear of a change of the file.
+func (o *open) concerned() bool { return o.arbitrated && o.tree.demux.state.Concerned(o.hint) }
+
 // changed tells of a change of the file itself, be the open one of a stream of it.
 func (o *open) changed(c change) {
-	if c == (change{}) || !o.arbitrated || !o.tree.demux.state.Concerned(o.hint) {
+	if c == (change{}) || !o.concerned() {
 		return
 	}
 	o.tree.demux.tell(&core.Changed{By: o.state, Action: smb2.FileActionModified, Filter: c.filter, Entry: c.entry})
@@ -39,11 +42,11 @@ func (o *open) changed(c change) {
 
 // changedData tells of a change of the data or size of what the open is of, file or stream.
 func (o *open) changedData(c change) {
-	if !o.isStream() {
-		o.changed(c)
+	if !o.concerned() {
 		return
 	}
-	if !o.arbitrated || !o.tree.demux.state.Concerned(o.hint) {
+	if !o.isStream() {
+		o.changed(c)
 		return
 	}
 	_, stream := splitStream(o.Name())
@@ -69,7 +72,7 @@ func (o *open) wroteData() {
 // closing tells, before the open is closed, what comes with that: the size and times of a file that was written, and on a
 // share with other writers that the backend may set times, of which it speaks too.
 func (o *open) closing() {
-	if o.arbitrated && (o.wrote.Load() || o.tree.share.OtherWriters) && o.tree.demux.state.Concerned(o.hint) {
+	if o.concerned() && (o.wrote.Load() || o.tree.share.OtherWriters) {
 		o.tree.demux.tell(&core.Changed{By: o.state, Action: smb2.FileActionModified, Entry: o.wrote.Load() && !o.isStream()})
 	}
 }

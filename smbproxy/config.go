@@ -127,6 +127,7 @@ type Share struct {
 	Browseable             bool
 	ReadOnly               bool
 	GuestOK                bool
+	ChangeNotify           bool
 	OtherWriters           bool
 	ContinuousAvailability bool
 	StrictAcknowledge      bool

@@ -169,7 +169,7 @@ func demuxConfig(cfg *Config, pools map[string]*backend.Pool, log *slog.Logger) 
 		faults = append(faults, errs[:]...)
 		out.Shares = append(out.Shares, demux.Share{
 			Name: s.Name, Backends: s.Backends, Routes: demuxRoutes(s.Routes), Striping: striping(cfg, s), BackendShare: s.BackendShare, Comment: s.Comment,
-			Browseable: s.Browseable, GuestOK: s.GuestOK, OtherWriters: s.OtherWriters,
+			Browseable: s.Browseable, GuestOK: s.GuestOK, OtherWriters: s.OtherWriters, NoChangeNotify: !s.ChangeNotify,
 			ContinuouslyAvailable: s.ContinuousAvailability, Encrypt: shareEncryptionByName[s.Encryption], Policy: policy,
 		})
 	}

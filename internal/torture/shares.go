@@ -33,6 +33,9 @@ var clientOptions = []string{
 // posixLocking shows SMB locks to local processes.
 const posixLocking = "posix locking = yes"
 
+// noNotify is a parameter of smbproxy's too.
+const noNotify = "change notify = no"
+
 // share is one of the shares whose names the tests know.
 type share struct {
 	name    string
@@ -67,6 +70,7 @@ var shares = []share{
 	{name: "hideunwrite", dir: "tmp", options: []string{plainVFS, "hide unwriteable files = yes"}},
 	{name: "posixlock", dir: "tmp", options: []string{plainVFS, posixLocking}},
 	{name: "persistent", dir: "persistent", keeps: true, options: []string{plainVFS}},
+	{name: "change_notify_disabled", dir: "tmp", options: []string{plainVFS, noNotify}},
 	{name: "other_writers", dir: "written", shared: true, options: []string{plainVFS}},
 	{name: "acl_xattr_ign_sysacl_posix", dir: "tmp", options: []string{"vfs objects = acl_xattr", "acl_xattr:ignore system acls = yes", "acl_xattr:default acl style = posix"}},
 	{name: "acl_xattr_ign_sysacl_windows", dir: "tmp", options: []string{"vfs objects = acl_xattr", "acl_xattr:ignore system acls = yes", "acl_xattr:default acl style = windows"}},

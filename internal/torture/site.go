@@ -110,8 +110,12 @@ func proxyOptions(s *Site, backends Backends) lab.ClusterOptions {
 			share.Lines = append(share.Lines, "server smb encrypt = required")
 		}
 		for _, o := range sh.options {
-			if o == posixLocking {
-				continue // smbproxy's backends never have it
+			switch o {
+			case posixLocking: // smbproxy's backends never have it
+				continue
+			case noNotify:
+				share.Lines = append(share.Lines, o)
+				continue
 			}
 			share.Lines = append(share.Lines, "smbd:"+o)
 		}

@@ -64,6 +64,7 @@ var special = []Suite{
 	{Name: "smb2.durable-v2-open", Share: "persistent"},
 	{Name: "smb2.replay", Share: "persistent"},
 	{Name: "smb2.notify", Share: "other_writers"},
+	{Name: "smb2.change_notify_disabled", Share: "change_notify_disabled"},
 	{Name: "smb2.notify-inotify", Share: "other_writers"},
 }
 
@@ -81,7 +82,7 @@ var NotRun = map[string]string{
 	"smb2.twrp":                    "needs snapshots (torture:twrp_*)",
 	"smb2.async_dosmode":           "needs shadow_copy2 and a delay module that Debian does not have",
 	"smb2.aio_delay":               "needs vfs_delay_inject, in Samba's own selftest builds only",
-	"smb2.change_notify_disabled":  "needs \"change notify = no\"",
+	"smb2.change_notify_disabled":  "on its own share only",
 	"smb2.session-require-signing": "needs a client that may leave signing out, and a server that insists",
 	"smb2.kernel-oplocks":          "opens files on the server's disk: the server's user must be root",
 	"smb2.maxfid":                  "opens 65,520 files, over 3 minutes",

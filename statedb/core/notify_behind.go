@@ -46,11 +46,11 @@ type heldChange struct {
 
 const (
 	// echoTime is how long after our own change of a file a backend's is taken for its echo.
-	echoTime = 50 * time.Millisecond
+	echoTime = 100 * time.Millisecond
 	// holdTime is how long a change is held that no change of ours explains.
-	holdTime = 100 * time.Millisecond
+	holdTime = 250 * time.Millisecond
 	// touchTime is how long a backend may take to tell of our own change of a name.
-	touchTime = 2 * time.Second
+	touchTime = 10 * time.Second
 	// maxTouches bounds the names that are kept for touchTime.
 	maxTouches = 10000
 )

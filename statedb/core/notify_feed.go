@@ -37,6 +37,8 @@ func (c *Noticed) apply(s *State, now Instant) Result {
 		w.behind.noticed(s, now, x)
 	}
 	if c.Lost {
+		clear(w.behind.touches) // their echoes may be what is lost
+		w.behind.order = nil
 		w.changes, w.bytes, w.overflow = nil, 0, true
 		w.answer(s)
 	}
