@@ -132,11 +132,41 @@ func TestFullStateDirectory(t *testing.T) {
 	if _, err := before.tree.Do(smb2.CommandWrite, &smb2.WriteRequest{FileID: before.id, Data: []byte("x")}); err != nil {
 		t.Errorf("write through a persistent handle of before: %v", err)
 	}
-	if err := os.Remove(filler); err != nil {
+	fillUp(t, filler)
+	if _, err := other.tree.Create(smb2.CreateRequest{Name: "plain"}); err != nil {
+		t.Errorf("plain open without a byte left: %v", err)
+	}
+	if err := os.Truncate(filler, 0); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := w.tree.Create(persistent); err != nil {
 		t.Errorf("persistent handle when there is room again: %v", err)
+	}
+	fillUp(t, filler)
+	if err := c.Proxy.Stop(); err != nil { // does not die of it either
+		t.Error(err)
+	}
+	if err := os.Remove(filler); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Proxy.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	before.reclaim()
+}
+
+// fillUp leaves nothing of the disk that path is on.
+func fillUp(t *testing.T, path string) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = f.Write(make([]byte, 100<<20)); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("filling the disk: %v", err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -93,7 +93,7 @@ var NotRun = map[string]string{
 
 // long suites are started first, so that the last worker does not end with one.
 var long = map[string]time.Duration{
-	"smb2.lease": 187 * time.Second, "smb2.replay": 169 * time.Second, "smb2.multichannel": 138 * time.Second,
+	"smb2.lease": 187 * time.Second, "smb2.replay": 169 * time.Second, "smb2.replay@persistent": 169 * time.Second, "smb2.multichannel": 138 * time.Second,
 	"smb2.oplock": 112 * time.Second, "smb2.notify": 76 * time.Second, "smb2.notify@other_writers": 76 * time.Second,
 	"smb2.session": 60 * time.Second, "smb2.session@tmpenc": 40 * time.Second,
 }

@@ -178,7 +178,8 @@ func (b *Badger) load() error {
 	return err
 }
 
-// Close ends the store and every watch.
+// Close ends the store and every watch. On a disk without room badger is left as it is, as if the process had been
+// killed: tidying up, it would write into mapped files that cannot grow, and die of it. All that was committed is there.
 func (b *Badger) Close() error {
 	b.mu.Lock()
 	if b.closed {
@@ -188,6 +189,9 @@ func (b *Badger) Close() error {
 	b.closed = true
 	close(b.changed)
 	b.mu.Unlock()
+	if left, err := b.cfg.Free(b.cfg.Dir); err == nil && left < openRoom {
+		return fmt.Errorf("close state database %q: %w: it is left as it is", b.cfg.Dir, ErrFull)
+	}
 	return b.db.Close()
 }
 

@@ -217,6 +217,10 @@ func TestFull(t *testing.T) {
 	if rev := put(t, b, "b", "2"); rev != 2 {
 		t.Fatalf("revision %d after the disk was full, want 2", rev)
 	}
+	left = 0
+	if err := b.Close(); !errors.Is(err, ErrFull) {
+		t.Fatalf("closed on a full disk: %v", err)
+	}
 }
 
 // read is ReadBackup of what must be one.
