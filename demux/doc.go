@@ -17,8 +17,10 @@
 //	                      |             |
 //	                      +- attachment-+        one tree connect at a backend, counted
 //
-// A tree has one attachment at a time. When its backend connection is lost, opens made through
-// it answer STATUS_UNEXPECTED_NETWORK_ERROR and the next CREATE attaches again.
+// A tree has an attachment to each backend that it has needed; an open is held by a handle (handle.go)
+// through one of them. Where that is lost or to be left, the open moves and its requests with it: park.go
+// has the states, move.go how, replay.go what may be sent again, kept.go and restore.go what was answered
+// and not on disk, sweep.go who is moved on purpose.
 //
 // # Where to change what
 //
@@ -28,7 +30,7 @@
 //	FileIds                             idmap.go, the only place where both kinds meet
 //	names                               names.go
 //	handles that outlive sessions       create_durable.go, detached.go, reconnect.go; restarts: recover.go
-//	which backend                       routes.go; for data: striping.go, layout/
+//	which backend                       homes.go; for data: striping.go, layout/
 //
 // # Data at other backends
 //
