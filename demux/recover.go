@@ -98,8 +98,15 @@ func (v *recovery) wait(ctx context.Context, s *Share) error {
 	case <-gate:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("share %q is being recovered: %w", s.Name, ntstatus.Cancelled)
+		return fmt.Errorf("share %q is being recovered: %w", s.Name, context.Cause(ctx))
 	}
+}
+
+// recovered waits for the share's past to be over, as long as for a backend.
+func (d *Demux) recovered(ctx context.Context, s *Share) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, d.failoverTimeout(), errNobody)
+	defer cancel()
+	return d.recovery.wait(ctx, s)
 }
 
 // Recover ends the past that New was given, and returns when it is over or ctx has ended. It is run once, beside the
@@ -144,7 +151,7 @@ func (d *Demux) recoverShare(ctx context.Context, s *Share) error {
 	routes := d.routes.Load()
 	for _, name := range d.recovery.backends(s) {
 		if pool := routes.cfg.Backends[name]; pool != nil {
-			if err := pool.Fence(ctx, d.recovery.past.Sessions[name]...); err != nil {
+			if err := d.fencePast(ctx, pool, d.recovery.past.Sessions[name], len(s.Backends) > 1); err != nil {
 				return err
 			}
 		}
@@ -163,6 +170,30 @@ func (d *Demux) recoverShare(ctx context.Context, s *Share) error {
 	}
 	d.log.Info("share is recovered", "share", s.Name, "handles", len(list), "after", time.Since(start))
 	return nil
+}
+
+// fencePast waits until the old sessions at a backend can do nothing any more; with others beside it, also until it is
+// known to be down: then what changes something waits by itself (creation.fenceOthers), and reading goes on.
+func (d *Demux) fencePast(ctx context.Context, pool *backend.Pool, list []backend.OldSession, others bool) error {
+	fenced := make(chan error, 1)
+	if !d.spawn(func(life context.Context) { fenced <- pool.Fence(life, list...) }) {
+		return context.Canceled
+	}
+	look := time.NewTicker(retryMax)
+	defer look.Stop()
+	for {
+		select {
+		case err := <-fenced:
+			return err
+		case <-look.C:
+			if others && !pool.State().Usable() {
+				d.log.Warn("a backend is down and its old sessions are not fenced: changes wait", "backend", pool.Name())
+				return nil
+			}
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
 }
 
 // recoverAtOnce is how many handles are opened at a time.

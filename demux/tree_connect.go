@@ -54,7 +54,7 @@ func (d *Demux) connectShare(ctx context.Context, r *session.Request, name strin
 		readOnly: share.Policy.ReadOnly, pipes: share.Name == ipcShare, born: time.Now(),
 	}
 	t.admin = t.pipes && routes.administers(ctx, r)
-	if err := d.recovery.wait(ctx, share); err != nil {
+	if err := d.recovered(ctx, share); err != nil {
 		r.FailErr(err)
 		return
 	}
