@@ -36,7 +36,7 @@ type Scale struct {
 // Scales of make chaos and of make test.
 var (
 	Full  = Scale{FileMiB: 1024, Tree: 2000, Entries: 20000, Moves: 100}
-	Short = Scale{FileMiB: 48, Tree: 100, Entries: 1000, Moves: 15, Rate: 64 << 20}
+	Short = Scale{FileMiB: 64, Tree: 100, Entries: 1000, Moves: 15, Rate: 160 << 20}
 )
 
 // Workload is what clients do while a backend is lost.

@@ -37,18 +37,33 @@ func (m *mount) inode(id uint64) *inode {
 	return nil
 }
 
-// begin finds the file of a request and lets the request wait as the node's faults say.
+// begin finds the file of a request, holds it, and lets the request wait as the node's faults say.
+// Where the status is OK the request has to let go of the file at its end.
 func (m *mount) begin(h *fuse.InHeader, cancel <-chan struct{}, name string) (*inode, fuse.Status) {
-	i := m.inode(h.NodeId)
+	i, code := m.held(h.NodeId)
+	if code != fuse.OK {
+		return nil, code
+	}
+	if code := m.gate(h.Pid, cancel, i, name, 0); code != fuse.OK {
+		i.letGo()
+		return nil, code
+	}
+	return i, fuse.OK
+}
+
+// held is the file of a node id, held.
+func (m *mount) held(id uint64) (*inode, fuse.Status) {
+	i := m.inode(id)
 	if i == nil {
 		return nil, fuse.Status(unix.ESTALE)
 	}
-	return i, m.gate(h.Pid, cancel, i, name, 0)
+	return i, status(i.hold())
 }
 
-// entry answers with a file, whose one reference it takes over.
+// entry answers with a file, whose one reference and hold it takes over.
 func (m *mount) entry(i *inode, out *fuse.EntryOut) fuse.Status {
 	st, err := i.stat()
+	i.letGo()
 	if err != nil {
 		m.c.unref(i, 1)
 		return status(err)
@@ -98,6 +113,7 @@ func (m *mount) GetAttr(cancel <-chan struct{}, in *fuse.GetAttrIn, out *fuse.At
 	if code != fuse.OK {
 		return code
 	}
+	defer i.letGo()
 	st, err := i.stat()
 	if err != nil {
 		return status(err)
@@ -112,6 +128,7 @@ func (m *mount) Statx(cancel <-chan struct{}, in *fuse.StatxIn, out *fuse.StatxO
 	if code != fuse.OK {
 		return code
 	}
+	defer i.letGo()
 	st, err := i.stat()
 	if err != nil {
 		return status(err)
@@ -126,6 +143,7 @@ func (m *mount) SetAttr(cancel <-chan struct{}, in *fuse.SetAttrIn, out *fuse.At
 	if code != fuse.OK {
 		return code
 	}
+	defer i.letGo()
 	m.life.RLock()
 	defer m.life.RUnlock()
 	if m.isDead() {
@@ -200,6 +218,7 @@ func (m *mount) StatFs(cancel <-chan struct{}, in *fuse.InHeader, out *fuse.Stat
 	if code != fuse.OK {
 		return code
 	}
+	defer i.letGo()
 	var st unix.Statfs_t
 	if err := unix.Fstatfs(i.fd, &st); err != nil {
 		return status(err)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -27,6 +28,9 @@ type Cluster struct {
 	opt  Options
 	dir  string // the tree, absolute and free of links
 	root *inode
+
+	mountFD int          // of the tree, for opening files by their handles
+	open    atomic.Int64 // files that are open to be found again
 
 	layouts layouts
 	stop    context.CancelFunc // ends writeBack
@@ -65,9 +69,6 @@ func New(dir string, opt Options) (*Cluster, error) {
 	if opt.OSTs == 0 {
 		opt.OSTs = 4
 	}
-	if err := raiseFiles(); err != nil {
-		return nil, err
-	}
 	dir, err := filepath.EvalSymlinks(dir)
 	if err == nil {
 		dir, err = filepath.Abs(dir)
@@ -85,29 +86,16 @@ func New(dir string, opt Options) (*Cluster, error) {
 	if err != nil {
 		return nil, errors.Join(err, unix.Close(fd))
 	}
-	c.root = &inode{c: c, ino: st.Ino, fd: fd, refs: 1}
+	// The root is held for good.
+	c.root = &inode{c: c, ino: st.Ino, fd: fd, refs: 1, holds: 1}
 	c.inodes[st.Ino] = c.root
+	if c.mountFD, err = unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err != nil {
+		return nil, errors.Join(err, unix.Close(fd))
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	c.stop = cancel
 	go c.writeBack(ctx)
 	return c, nil
-}
-
-// raiseFiles lets this process have a descriptor for each file that a node knows. It may be refused
-// (no CAP_SYS_RESOURCE): then what there is must do.
-func raiseFiles() error {
-	var lim unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &lim); err != nil {
-		return err
-	}
-	const want = 1 << 20
-	if lim.Cur >= want {
-		return nil
-	}
-	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: want, Max: max(want, lim.Max)}); err != nil {
-		return unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: lim.Max, Max: lim.Max})
-	}
-	return nil
 }
 
 // Dir is the tree itself, without any node: what is not written back is not there. Tests compare
@@ -146,7 +134,7 @@ func (c *Cluster) Close() error {
 		errs = append(errs, n.Unmount())
 	}
 	c.unref(c.root, 1)
-	return errors.Join(errs...)
+	return errors.Join(append(errs, unix.Close(c.mountFD))...)
 }
 
 // writeBack is what makes old data go by itself.

@@ -92,7 +92,7 @@ func (i *inode) write(m *mount, p []byte, off int64, through bool) error {
 	}
 	before := d.bytes
 	d.write(off, p)
-	m.held(d.bytes - before)
+	m.count(d.bytes - before)
 	i.written = time.Now()
 	i.c.layouts.instantiate(i.ino, off, end)
 	if through || m.overfull() {
@@ -164,7 +164,7 @@ func (i *inode) flushLocked(m *mount, off, end int64) error {
 			err = pwriteFull(i.dataFD, e.data, e.off)
 		}
 	}
-	m.held(d.bytes - before)
+	m.count(d.bytes - before)
 	// The write was made when it was made, and not now.
 	if terr := i.setMtime(i.written); err == nil {
 		err = terr
@@ -181,7 +181,7 @@ func (i *inode) flushLocked(m *mount, off, end int64) error {
 
 // cleanLocked ends what m holds, which is nothing any more or lost with the node.
 func (i *inode) cleanLocked(m *mount, d *dirty) {
-	m.held(-d.bytes)
+	m.count(-d.bytes)
 	delete(i.dirty, m)
 	if len(i.dirty) == 0 {
 		_ = unix.Close(i.dataFD) // every write was checked
@@ -219,7 +219,7 @@ func (i *inode) truncateLocked(size int64) error {
 	for m, d := range i.dirty {
 		before := d.bytes
 		d.take(size, maxOffset)
-		m.held(d.bytes - before)
+		m.count(d.bytes - before)
 		if len(d.list) == 0 {
 			i.cleanLocked(m, d)
 		}

@@ -21,6 +21,7 @@ func (m *mount) OpenDir(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenO
 	if code != fuse.OK {
 		return code
 	}
+	defer i.letGo()
 	fd, err := unix.Openat(i.fd, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return status(err)

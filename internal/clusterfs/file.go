@@ -17,12 +17,13 @@ type handle struct {
 
 func (h *handle) close() {
 	_ = unix.Close(h.fd) // every write was checked
-	h.i.c.unref(h.i, 1)
+	h.i.c.drop(h.i)
 }
 
-// open adds a handle for fd, which it takes over.
+// open adds a handle for fd, which it takes over, of a file that is held.
 func (m *mount) open(i *inode, fd int) (uint64, *handle) {
 	m.c.ref(i)
+	_ = i.hold() // it is open: this cannot fail
 	h := &handle{i: i, fd: fd}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -55,6 +56,7 @@ func (m *mount) Create(cancel <-chan struct{}, in *fuse.CreateIn, name string, o
 	if code != fuse.OK {
 		return code
 	}
+	defer parent.letGo()
 	i, err := m.make(newName{parent, name, in.Uid, in.Gid, in.Mode, in.Umask, unix.S_IFREG}, func() error {
 		fd, err := unix.Openat(parent.fd, name, unix.O_CREAT|unix.O_EXCL|unix.O_WRONLY|unix.O_CLOEXEC, in.Mode&0o7777)
 		if err != nil {
@@ -74,11 +76,14 @@ func (m *mount) Create(cancel <-chan struct{}, in *fuse.CreateIn, name string, o
 		}
 	}
 	if err != nil {
+		if i != nil {
+			m.c.drop(i)
+		}
 		return status(err)
 	}
 	fd, err := unix.Open(proc(i.fd), accessMode(in.Flags)|unix.O_CLOEXEC, 0)
 	if err != nil {
-		m.c.unref(i, 1)
+		m.c.drop(i)
 		return status(err)
 	}
 	fh, _ := m.open(i, fd)
@@ -92,6 +97,7 @@ func (m *mount) Open(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut)
 	if code != fuse.OK {
 		return code
 	}
+	defer i.letGo()
 	fd, err := unix.Open(proc(i.fd), accessMode(in.Flags)|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return status(err)
@@ -158,12 +164,16 @@ func (m *mount) Fsync(cancel <-chan struct{}, in *fuse.FsyncIn) fuse.Status {
 	if code != fuse.OK {
 		return code
 	}
+	defer i.letGo()
 	return status(m.change(func() error { return i.flush(m) }))
 }
 
 // FsyncDir has nothing to do: names are synchronous.
 func (m *mount) FsyncDir(cancel <-chan struct{}, in *fuse.FsyncIn) fuse.Status {
-	_, code := m.begin(&in.InHeader, cancel, "")
+	i, code := m.begin(&in.InHeader, cancel, "")
+	if code == fuse.OK {
+		i.letGo()
+	}
 	return code
 }
 

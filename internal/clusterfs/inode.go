@@ -16,8 +16,14 @@ import (
 type inode struct {
 	c    *Cluster
 	ino  uint64
-	fd   int // O_PATH: the file itself, whatever its name
-	refs uint64
+	refs uint64 // guarded by Cluster.mu
+
+	// A kernel may know more files than a process can have open, so the descriptor is there while
+	// somebody holds the file, and for a while longer for the first maxIdle.
+	handle unix.FileHandle // to open it again
+	fdMu   sync.Mutex      // guards fd and holds
+	fd     int             // O_PATH: the file itself, whatever its name; -1: not open
+	holds  int
 
 	// names is held for reading while a name of this directory is looked up, and for writing while
 	// one is made: between mkdir or open and chown a file belongs to root.
@@ -50,8 +56,45 @@ func statFD(fd int) (unix.Statx_t, error) {
 // proc is a path to the very file behind an O_PATH descriptor, for calls that take none.
 func proc(fd int) string { return fmt.Sprintf("/proc/self/fd/%d", fd) }
 
-// find returns the inode of a directory entry with one reference more, and its attributes as the
-// tree has them.
+// maxIdle is how many files stay open that nobody holds.
+const maxIdle = 4096
+
+// hold sees to it that fd is there until letGo.
+func (i *inode) hold() error {
+	i.fdMu.Lock()
+	defer i.fdMu.Unlock()
+	if i.fd < 0 {
+		fd, err := unix.OpenByHandleAt(i.c.mountFD, i.handle, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC)
+		if err != nil {
+			return fmt.Errorf("open file %d again: %w", i.ino, err)
+		}
+		i.fd = fd
+		i.c.open.Add(1)
+	}
+	i.holds++
+	return nil
+}
+
+// letGo ends a hold.
+func (i *inode) letGo() {
+	i.fdMu.Lock()
+	defer i.fdMu.Unlock()
+	i.holds--
+	if i.holds == 0 && i.c.open.Load() > maxIdle {
+		i.closeLocked()
+	}
+}
+
+func (i *inode) closeLocked() {
+	if i.fd >= 0 {
+		_ = unix.Close(i.fd) // O_PATH: nothing to lose
+		i.fd = -1
+		i.c.open.Add(-1)
+	}
+}
+
+// find returns the inode of a directory entry with one reference more and held, and its attributes
+// as the tree has them.
 func (c *Cluster) find(parent *inode, name string) (*inode, unix.Statx_t, error) {
 	fd, err := unix.Openat(parent.fd, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -65,16 +108,37 @@ func (c *Cluster) find(parent *inode, name string) (*inode, unix.Statx_t, error)
 	i := c.inodes[st.Ino]
 	if i != nil {
 		i.refs++
-	} else {
-		i = &inode{c: c, ino: st.Ino, fd: fd, refs: 1}
-		c.inodes[st.Ino] = i
-		fd = -1
+		c.mu.Unlock()
+		err := errors.Join(i.hold(), unix.Close(fd))
+		if err != nil {
+			c.unref(i, 1)
+		}
+		return i, st, err
 	}
-	c.mu.Unlock()
-	if fd >= 0 {
-		_ = unix.Close(fd) // O_PATH: nothing to lose
+	defer c.mu.Unlock()
+	handle, _, err := unix.NameToHandleAt(fd, "", unix.AT_EMPTY_PATH)
+	if err != nil {
+		return nil, st, errors.Join(err, unix.Close(fd))
 	}
+	i = &inode{c: c, ino: st.Ino, fd: fd, refs: 1, handle: handle, holds: 1}
+	c.open.Add(1)
+	c.inodes[st.Ino] = i
 	return i, st, nil
+}
+
+// keepDoomed holds the file of a name that is about to go for as long as it is known, so that its
+// number is not used again meanwhile. The directory's names are held for writing.
+func (c *Cluster) keepDoomed(parent *inode, name string) {
+	var st unix.Stat_t
+	if unix.Fstatat(parent.fd, name, &st, unix.AT_SYMLINK_NOFOLLOW) != nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if i := c.inodes[st.Ino]; i != nil {
+		// A file that cannot be opened is gone already.
+		_ = i.hold()
+	}
 }
 
 // ref takes a reference of an inode that the caller has one of.
@@ -94,8 +158,16 @@ func (c *Cluster) unref(i *inode, n uint64) {
 	}
 	c.mu.Unlock()
 	if last {
-		_ = unix.Close(i.fd) // O_PATH: nothing to lose
+		i.fdMu.Lock()
+		i.closeLocked()
+		i.fdMu.Unlock()
 	}
+}
+
+// drop gives back the reference and the hold that find gave.
+func (c *Cluster) drop(i *inode) {
+	i.letGo()
+	c.unref(i, 1)
 }
 
 // path is where the file lies now, from the root, "" for the root itself. A hard link answers with
@@ -168,14 +240,16 @@ func (i *inode) stat() (unix.Statx_t, error) {
 	return i.statLocked()
 }
 
-// walk finds the file at path, from the root, with one reference more.
+// walk finds the file at path, from the root, with one reference more and held.
 func (c *Cluster) walk(path string) (i *inode, isDir bool, err error) {
-	i = c.root
+	i, isDir = c.root, true
 	c.ref(i)
-	isDir = true
+	if err := i.hold(); err != nil {
+		return nil, false, err
+	}
 	for _, name := range strings.FieldsFunc(path, func(r rune) bool { return r == '/' }) {
 		child, st, err := c.find(i, name)
-		c.unref(i, 1)
+		c.drop(i)
 		if err != nil {
 			return nil, false, fmt.Errorf("%s in %s: %w", name, path, err)
 		}

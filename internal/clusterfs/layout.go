@@ -88,7 +88,7 @@ func (c *Cluster) SetLayout(path string, layout Layout) error {
 	if err != nil {
 		return err
 	}
-	defer c.unref(i, 1)
+	defer c.drop(i)
 	c.layouts.mu.Lock()
 	defer c.layouts.mu.Unlock()
 	c.layouts.any.Store(true)

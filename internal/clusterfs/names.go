@@ -13,6 +13,7 @@ func (m *mount) Lookup(cancel <-chan struct{}, in *fuse.InHeader, name string, o
 	if code != fuse.OK {
 		return code
 	}
+	defer parent.letGo()
 	parent.names.RLock()
 	i, _, err := m.c.find(parent, name)
 	parent.names.RUnlock()
@@ -58,7 +59,8 @@ func (m *mount) make(n newName, do func() error) (i *inode, err error) {
 		}
 		m.c.layouts.inherit(n.parent.ino, i.ino, n.kind == unix.S_IFDIR)
 		if err := n.own(i); err != nil {
-			m.c.unref(i, 1)
+			m.c.drop(i)
+			i = nil
 			return err
 		}
 		return nil
@@ -97,6 +99,7 @@ func (m *mount) Mkdir(cancel <-chan struct{}, in *fuse.MkdirIn, name string, out
 	if code != fuse.OK {
 		return code
 	}
+	defer parent.letGo()
 	i, err := m.make(newName{parent, name, in.Uid, in.Gid, in.Mode, in.Umask, unix.S_IFDIR},
 		func() error { return unix.Mkdirat(parent.fd, name, in.Mode&0o7777) })
 	if err != nil {
@@ -111,6 +114,7 @@ func (m *mount) Mknod(cancel <-chan struct{}, in *fuse.MknodIn, name string, out
 	if code != fuse.OK {
 		return code
 	}
+	defer parent.letGo()
 	i, err := m.make(newName{parent, name, in.Uid, in.Gid, in.Mode, in.Umask, in.Mode & unix.S_IFMT},
 		func() error { return unix.Mknodat(parent.fd, name, in.Mode, int(in.Rdev)) })
 	if err != nil {
@@ -125,6 +129,7 @@ func (m *mount) Symlink(cancel <-chan struct{}, in *fuse.InHeader, target, name 
 	if code != fuse.OK {
 		return code
 	}
+	defer parent.letGo()
 	i, err := m.make(newName{parent: parent, name: name, uid: in.Uid, gid: in.Gid},
 		func() error { return unix.Symlinkat(target, parent.fd, name) })
 	if err != nil {
@@ -139,6 +144,7 @@ func (m *mount) Readlink(cancel <-chan struct{}, in *fuse.InHeader) ([]byte, fus
 	if code != fuse.OK {
 		return nil, code
 	}
+	defer i.letGo()
 	buf := make([]byte, unix.PathMax)
 	n, err := unix.Readlinkat(i.fd, "", buf)
 	if err != nil {
@@ -153,9 +159,10 @@ func (m *mount) Link(cancel <-chan struct{}, in *fuse.LinkIn, name string, out *
 	if code != fuse.OK {
 		return code
 	}
-	i := m.inode(in.Oldnodeid)
-	if i == nil {
-		return fuse.Status(unix.ESTALE)
+	defer parent.letGo()
+	i, code := m.held(in.Oldnodeid)
+	if code != fuse.OK {
+		return code
 	}
 	err := m.change(func() error {
 		parent.names.Lock()
@@ -163,6 +170,7 @@ func (m *mount) Link(cancel <-chan struct{}, in *fuse.LinkIn, name string, out *
 		return unix.Linkat(i.fd, "", parent.fd, name, unix.AT_EMPTY_PATH)
 	})
 	if err != nil {
+		i.letGo()
 		return status(err)
 	}
 	m.c.ref(i)
@@ -184,7 +192,13 @@ func (m *mount) remove(cancel <-chan struct{}, in *fuse.InHeader, name string, f
 	if code != fuse.OK {
 		return code
 	}
-	return status(m.change(func() error { return unix.Unlinkat(parent.fd, name, flags) }))
+	defer parent.letGo()
+	return status(m.change(func() error {
+		parent.names.Lock()
+		defer parent.names.Unlock()
+		m.c.keepDoomed(parent, name)
+		return unix.Unlinkat(parent.fd, name, flags)
+	}))
 }
 
 // Rename moves a name, over another one too.
@@ -193,10 +207,12 @@ func (m *mount) Rename(cancel <-chan struct{}, in *fuse.RenameIn, oldName, newNa
 	if code != fuse.OK {
 		return code
 	}
-	to := m.inode(in.Newdir)
-	if to == nil {
-		return fuse.Status(unix.ESTALE)
+	defer from.letGo()
+	to, code := m.held(in.Newdir)
+	if code != fuse.OK {
+		return code
 	}
+	defer to.letGo()
 	if code := m.gate(in.Pid, cancel, to, newName, 0); code != fuse.OK {
 		return code
 	}
@@ -211,6 +227,7 @@ func (m *mount) Rename(cancel <-chan struct{}, in *fuse.RenameIn, oldName, newNa
 			second.names.Lock()
 			defer second.names.Unlock()
 		}
+		m.c.keepDoomed(to, newName)
 		return unix.Renameat2(from.fd, oldName, to.fd, newName, uint(in.Flags))
 	}))
 }
@@ -224,6 +241,7 @@ func (m *mount) GetXAttr(cancel <-chan struct{}, in *fuse.InHeader, attr string,
 	if code != fuse.OK {
 		return 0, code
 	}
+	defer i.letGo()
 	if isLayout(attr) {
 		blob := m.c.layouts.blob(i.ino)
 		if blob == nil {
@@ -248,6 +266,7 @@ func (m *mount) ListXAttr(cancel <-chan struct{}, in *fuse.InHeader, dest []byte
 	if code != fuse.OK {
 		return 0, code
 	}
+	defer i.letGo()
 	n, err := unix.Listxattr(proc(i.fd), dest)
 	if errors.Is(err, unix.ERANGE) {
 		return 0, fuse.ERANGE
@@ -274,6 +293,7 @@ func (m *mount) SetXAttr(cancel <-chan struct{}, in *fuse.SetXAttrIn, attr strin
 	if code != fuse.OK {
 		return code
 	}
+	defer i.letGo()
 	if isLayout(attr) {
 		return fuse.ENOTSUP // Lustre's own tools set layouts by ioctl; tests by Cluster.SetLayout
 	}
@@ -286,5 +306,6 @@ func (m *mount) RemoveXAttr(cancel <-chan struct{}, in *fuse.InHeader, attr stri
 	if code != fuse.OK {
 		return code
 	}
+	defer i.letGo()
 	return status(m.change(func() error { return unix.Removexattr(proc(i.fd), attr) }))
 }

@@ -271,8 +271,10 @@ func (m *mount) pins() []*inode {
 	return slices.Collect(maps.Keys(m.pinned))
 }
 
+// pin keeps a file, which is held, as long as the node holds dirty data of it.
 func (m *mount) pin(i *inode) {
 	m.c.ref(i)
+	_ = i.hold() // it is open: this cannot fail
 	m.mu.Lock()
 	m.pinned[i] = true
 	m.mu.Unlock()
@@ -285,7 +287,7 @@ func (m *mount) unpin(i *inode, err error) {
 		m.faulty[i.ino] = err
 	}
 	m.mu.Unlock()
-	m.c.unref(i, 1)
+	m.c.drop(i)
 }
 
 // fault takes the error of an earlier write-back.
@@ -297,8 +299,8 @@ func (m *mount) fault(i *inode) error {
 	return err
 }
 
-// held counts dirty bytes; overfull tells whether there are more than a node may have.
-func (m *mount) held(n int64) { m.dirty.Add(n) }
+// count counts dirty bytes; overfull tells whether there are more than a node may have.
+func (m *mount) count(n int64) { m.dirty.Add(n) }
 
 func (m *mount) overfull() bool {
 	return m.c.opt.WriteBack > 0 && m.dirty.Load() > m.c.opt.MaxDirty

@@ -3,6 +3,7 @@ package clusterfs
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -244,4 +245,33 @@ func TestModel(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestManyFiles: a node knows more files than this process keeps open.
+func TestManyFiles(t *testing.T) {
+	c, n := makeNodes(t, held, 2)
+	const files = maxIdle + 500
+	name := func(i int) string { return fmt.Sprintf("f%d", i) }
+	for i := range files {
+		check(t, os.WriteFile(filepath.Join(n[0].Dir, name(i)), nil, 0o666))
+	}
+	for i := range files {
+		if _, err := os.Stat(filepath.Join(n[1].Dir, name(i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if open := c.open.Load(); open > maxIdle+100 {
+		t.Errorf("%d files are open, want about %d", open, maxIdle)
+	}
+	// Numbers of files that are gone at one node are not taken for new files at the other.
+	for i := range 100 {
+		last := files - 1 - i
+		check(t, os.Remove(filepath.Join(n[0].Dir, name(last))))
+		write(t, n[0], name(last), 0, name(last), false)
+		wantFile(t, n[1], name(last), name(last))
+	}
+	entries, err := os.ReadDir(n[1].Dir)
+	if err != nil || len(entries) != files {
+		t.Errorf("%d names, %v, want %d", len(entries), err, files)
+	}
 }
