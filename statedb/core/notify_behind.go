@@ -19,8 +19,8 @@ import (
 //	    held --- own change within holdTime ---> dropped
 //	      +----- none ---> the watchers
 //
-// A change of a name is told by a backend once for each of ours, so it is counted. A change
-// of a file may be told any number of times, or not at all: it is an echo if it comes
+// A change of a name is told by a backend once for each of ours, so it is counted; Samba
+// tells some twice, by its own knowledge and by inotify's, but at once. A change of a file may be told any number of times, or not at all: it is an echo if it comes
 // within echoTime. Later ones are told again, which harms nobody, rather than lost.
 type behind struct {
 	w        *watch
@@ -33,7 +33,8 @@ type behind struct {
 // touch is what was lately done through us to a name.
 type touch struct {
 	at     Instant
-	echoes [smb2.FileActionRenamedNewName + 1]uint8 // that a backend still has to tell
+	echoes [smb2.FileActionRenamedNewName + 1]uint8   // that a backend still has to tell
+	own    [smb2.FileActionRenamedNewName + 1]Instant // when the last of them was made, 0 never
 }
 
 // heldChange is a change that a backend has told of and that may turn out to be ours: a
@@ -51,6 +52,8 @@ const (
 	holdTime = 250 * time.Millisecond
 	// touchTime is how long a backend may take to tell of our own change of a name.
 	touchTime = 10 * time.Second
+	// twiceTime is how long after our own change of a name a second echo of it is taken for one.
+	twiceTime = 500 * time.Millisecond
 	// maxTouches bounds the names that are kept for touchTime.
 	maxTouches = 10000
 )
@@ -95,7 +98,7 @@ func (t *touch) explains(now Instant, a smb2.NotifyAction) bool {
 		return now <= t.at.Add(echoTime)
 	}
 	if t.echoes[a] == 0 || now > t.at.Add(touchTime) {
-		return false
+		return t.own[a] != 0 && now <= t.own[a].Add(twiceTime)
 	}
 	t.echoes[a]--
 	return true
@@ -114,6 +117,7 @@ func (b *behind) touch(s *State, now Instant, name string, a smb2.NotifyAction) 
 	t.at = now
 	if namesChange(a) {
 		t.echoes[a]++
+		t.own[a] = now
 	}
 	n := len(b.held)
 	b.held = slices.DeleteFunc(b.held, func(h heldChange) bool { return h.key == key && t.explains(now, h.Action) })

@@ -80,8 +80,8 @@ func (c *Rename) breaks(s *State, now Instant, o *open, to *node, first bool) *f
 	if o.file.dir {
 		o.node.eachBelow(add)
 	}
-	if d := to.parent.directory(); d != nil && to.parent != o.node.parent && d.share.deleters > 0 {
-		// A directory that somebody may delete takes nothing new in: the backend refuses it, unless he has let go.
+	if d := to.parent.directory(); d != nil && c.Stream == "" && d.share.deleters > 0 {
+		// A directory that somebody may delete takes nothing new in, unless he lets go.
 		list = append(list, d)
 	}
 	if to != o.node {
@@ -122,8 +122,14 @@ func (c *Rename) refusal(s *State, o *open, to *node) ntstatus.Status {
 		}
 		return ntstatus.AccessDenied
 	}
-	if d := to.parent.directory(); d != nil && d.deletePending {
-		return ntstatus.DeletePending
+	if d := to.parent.directory(); d != nil {
+		switch {
+		case d.deletePending:
+			return ntstatus.DeletePending
+		case d.share.deleters > 0:
+			// [MS-FSA] 2.1.5.15.11 opens it without sharing deletion. Samba: smbd looks at it too, but in its own process (4.17).
+			return ntstatus.SharingViolation
+		}
 	}
 	return ntstatus.Success
 }
