@@ -4,18 +4,23 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"smbproxy/demux/backend"
 )
 
-// flushers is how many files are flushed at one time by ourselves.
+// flushers is how many files of one backend are flushed at one time by ourselves: one that hangs delays no other.
 const flushers = 16
 
 // flushUntil flushes what has been kept for long, or all of a backend that too much is kept of, until ctx ends.
 func (d *Demux) flushUntil(ctx context.Context) {
 	tick := time.NewTicker(unflushedAge / 5)
 	defer tick.Stop()
+	var all sync.WaitGroup
+	defer all.Wait()
+	var restoring, skipped atomic.Bool
+	slots := map[*backend.Pool]chan struct{}{}
 	for {
 		select {
 		case <-tick.C:
@@ -23,22 +28,43 @@ func (d *Demux) flushUntil(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		d.restoreLost(ctx)
-		var all sync.WaitGroup
-		slots := make(chan struct{}, flushers)
-		for _, f := range d.kept.dueFiles(time.Now(), d.unflushedLimit()) {
-			slots <- struct{}{}
+		if d.kept.anyLost.Load() > 0 && restoring.CompareAndSwap(false, true) {
 			all.Go(func() {
-				defer func() { <-slots }()
-				d.flushKept(ctx, f)
+				defer restoring.Store(false)
+				d.restoreLost(ctx)
 			})
 		}
-		all.Wait()
+		for _, due := range d.kept.dueFiles(time.Now(), d.unflushedLimit()) {
+			slot := slots[due.pool]
+			if slot == nil {
+				slot = make(chan struct{}, flushers)
+				slots[due.pool] = slot
+			}
+			select {
+			case slot <- struct{}{}:
+			default:
+				skipped.Store(true)
+				continue
+			}
+			all.Go(func() {
+				d.flushKept(ctx, due.file)
+				<-slot
+				if skipped.Swap(false) {
+					d.kept.wake()
+				}
+			})
+		}
 	}
 }
 
-// dueFiles are the files to be flushed now.
-func (k *keptWrites) dueFiles(now time.Time, limit int64) (list []*keptFile) {
+// dueFile is a file to be flushed, and the backend that has most to do with it.
+type dueFile struct {
+	file *keptFile
+	pool *backend.Pool
+}
+
+// dueFiles are the files to be flushed now and that nobody flushes yet.
+func (k *keptWrites) dueFiles(now time.Time, limit int64) (list []dueFile) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	full := map[*backend.Pool]bool{}
@@ -51,8 +77,8 @@ func (k *keptWrites) dueFiles(now time.Time, limit int64) (list []*keptFile) {
 		for i := 0; i < len(f.log) && !due; i++ {
 			due = full[f.log[i].pool]
 		}
-		if due {
-			list = append(list, f)
+		if due && !f.flushing && f.restored == nil && len(f.lost) == 0 {
+			list = append(list, dueFile{f, f.log[0].pool})
 		}
 	}
 	return list

@@ -185,7 +185,7 @@ func TestOwnFlushReachesBackendsOfData(t *testing.T) {
 			t.Fatalf("%d bytes are kept, want %d", n, len(data))
 		}
 		for _, f := range r.demux.kept.dueFiles(time.Now().Add(time.Minute), 1) {
-			r.demux.flushKept(t.Context(), f)
+			r.demux.flushKept(t.Context(), f.file)
 		}
 		if n := keptBytes(r.demux); n != 0 {
 			t.Errorf("closed %v: %d bytes are kept after our own FLUSH", closed, n)
