@@ -269,21 +269,22 @@ func (o *open) turn(ctx context.Context, name string) (end func()) {
 	return func() { d.tell(&core.End{Req: b.Req, Name: b.Name}) }
 }
 
-// flushAtPool flushes the open's file at a backend: through the open if it is there, else through a handle of its own.
+// flushAtPool flushes the open's file at a backend: through a handle of its own, or where its user may not have one any more through
+// the open's.
+//
+// Samba: a FLUSH sets the write time if its handle has written (4.17), which the client has not asked for.
 func (o *open) flushAtPool(ctx context.Context, pool *backend.Pool, name string) error {
 	held := o.held()
 	if held.at.pool != pool && o.servesData(pool) {
 		return o.flushDataAt(ctx, pool, name)
 	}
-	if held.at.pool == pool && o.granted&smb2.FileWriteData != 0 {
-		head, reply, err := held.at.Do(ctx, smb2.CommandFlush, &smb2.FlushRequest{FileID: held.fid.Wire()}, 1)
-		if err = decodeDone(head, reply, err, &smb2.FlushResponse{}); err == nil || unreachable(err) {
-			return err
-		}
-	}
 	turn := o.turn(ctx, name)
 	defer turn()
 	h, err := o.openToWrite(ctx, pool, held.at.User(), name)
+	if ntstatus.From(err) == ntstatus.AccessDenied && held.at.pool == pool && o.granted&smb2.FileWriteData != 0 {
+		head, reply, err := held.at.Do(ctx, smb2.CommandFlush, &smb2.FlushRequest{FileID: held.fid.Wire()}, 1)
+		return decodeDone(head, reply, err, &smb2.FlushResponse{})
+	}
 	if err != nil {
 		return err
 	}
