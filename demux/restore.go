@@ -79,7 +79,7 @@ func (o *open) restore(ctx context.Context, h *handle, from *backend.Pool) error
 		k.mu.Lock()
 		f.restored = nil
 		if err == nil {
-			k.movedLocked(f, list[len(list)-1].seq, h.at.pool)
+			k.movedLocked(f, list[0].seq, list[len(list)-1].seq, h.at.pool)
 		}
 		k.mu.Unlock()
 		close(done)
@@ -129,13 +129,13 @@ func down(p *backend.Pool) bool {
 	return st == backend.StateDown || st == backend.StateFenced
 }
 
-// movedLocked notes that the log up to seq is pool's now.
-func (k *keptWrites) movedLocked(f *keptFile, upto uint64, pool *backend.Pool) {
+// movedLocked notes that the log from one seq to another is pool's now; what is older is still where it was.
+func (k *keptWrites) movedLocked(f *keptFile, from, upto uint64, pool *backend.Pool) {
 	if k.files[f.key] != f {
 		return
 	}
 	for i := range f.log {
-		if w := &f.log[i]; w.seq <= upto {
+		if w := &f.log[i]; w.seq >= from && w.seq <= upto {
 			k.sum(w.pool).Add(-int64(w.size))
 			k.sum(pool).Add(int64(w.size))
 			w.pool = pool
