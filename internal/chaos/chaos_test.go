@@ -59,17 +59,18 @@ func TestShort(t *testing.T) {
 	}
 }
 
-// short is what holds of each workload, the silent faults, which take long, of two of them only.
+// short is what runs of each workload; the silent faults, which take long, with three of them only.
 //
-// Known not to hold in every run: churn. In one run of ten or so a rename over a file is refused
-// with ACCESS_DENIED, or a deleted file is there afterwards, around a fault. So it is here without one.
+// A rename over a file was once in twelve runs refused with ACCESS_DENIED around a fault
+// (make chaos CHAOS='-chaos.seed 6009 -chaos.small -chaos.faults kill,drain -chaos.workloads churn');
+// later runs, 32 of 32, did not show it again.
 var short = map[string][]string{
 	"upload":   {"none", "kill", "drain", "freeze", "cut", "lost"},
 	"download": {"none", "kill", "drain"},
 	"tar":      {"none", "kill", "drain"},
 	"listing":  {"none", "kill", "drain"},
 	"held":     {"none", "kill", "drain", "freeze", "cut", "lost"},
-	"churn":    {"none"},
+	"churn":    {"none", "kill", "drain", "lost"},
 }
 
 // TestRandom is "make chaos".
