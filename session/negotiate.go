@@ -106,7 +106,8 @@ func (c *Connection) settle(neg *negotiated) {
 		allowed |= smb2.GlobalCapLeasing
 	}
 	if neg.dialect >= smb2.Dialect300 {
-		allowed |= smb2.GlobalCapPersistentHandles | smb2.GlobalCapDirectoryLeasing
+		// Directory leasing only to who says that he knows it: impacket, which does not, dies of it.
+		allowed |= smb2.GlobalCapPersistentHandles | smb2.GlobalCapDirectoryLeasing&neg.clientCapabilities
 	}
 	neg.capabilities = cfg.Capabilities & allowed
 	neg.maxTransact, neg.maxRead, neg.maxWrite = oneCredit, oneCredit, oneCredit
