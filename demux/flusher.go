@@ -57,6 +57,26 @@ func (d *Demux) flushUntil(ctx context.Context) {
 	}
 }
 
+// FlushKept writes again what is lost and flushes everything that is kept, before the process ends: then nobody keeps it any
+// more. What it cannot do until ctx ends is left.
+func (d *Demux) FlushKept(ctx context.Context) {
+	d.restoreLost(ctx)
+	var all sync.WaitGroup
+	defer all.Wait()
+	slots := make(chan struct{}, flushers)
+	for _, due := range d.kept.dueFiles(time.Now().Add(unflushedAge), 0) {
+		select {
+		case slots <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		all.Go(func() {
+			d.flushKept(ctx, due.file)
+			<-slots
+		})
+	}
+}
+
 // dueFile is a file to be flushed, and the backend that has most to do with it.
 type dueFile struct {
 	file *keptFile

@@ -66,6 +66,23 @@ func TestKeptIsBounded(t *testing.T) {
 	})
 }
 
+// TestKeptBeforeTheEnd: what is kept is flushed before we end.
+func TestKeptBeforeTheEnd(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	c := r.connect(t, "user1", "share")
+	open, shut := c.file("open", []byte("data")), c.file("shut", []byte("data"))
+	if st := c.close(shut); st != ntstatus.Success {
+		t.Fatal(st)
+	}
+	r.demux.FlushKept(t.Context())
+	if n := r.keptBytes("b1"); n != 0 {
+		t.Errorf("%d bytes are kept", n)
+	}
+	if got := c.read(open, 9); string(got) != "data" {
+		t.Errorf("read %q", got)
+	}
+}
+
 // TestKeptMoves: what a lost backend had is another's after the move, and the bytes are there.
 func TestKeptMoves(t *testing.T) {
 	r := newRig(t, rigOptions{backends: 2, demux: bothShare})

@@ -314,7 +314,13 @@ func (n *node) drain(life context.Context) {
 	if err := n.sessions.Shutdown(ctx); err != nil {
 		n.log.Warn("some clients were cut off", "reason", err.Error())
 	}
+	flush, cancelFlush := context.WithTimeout(context.WithoutCancel(life), flushTimeout)
+	defer cancelFlush()
+	n.demux.FlushKept(flush)
 }
+
+// flushTimeout bounds how long what clients have written and nobody has flushed keeps smbproxy from ending.
+const flushTimeout = 10 * time.Second
 
 // errDrainTimeout is why connections are closed that draining has waited for.
 var errDrainTimeout = errors.New("drain timeout")
