@@ -107,14 +107,24 @@ func (k *keptWrites) dueFiles(now time.Time, limit int64) (list []dueFile) {
 // restoreLost writes again what is kept of what was written to backends that were down, file by file: those that nobody
 // has open any more too. What cannot be written yet waits for the next call.
 func (d *Demux) restoreLost(ctx context.Context) {
+	var all sync.WaitGroup
+	defer all.Wait()
+	var failed atomic.Bool
+	slots := make(chan struct{}, flushers)
 	for _, f := range d.kept.lostFiles() {
+		slots <- struct{}{}
+		if failed.Load() {
+			return
+		}
 		d.kept.mu.Lock()
 		o, name := f.by, f.name
 		d.kept.mu.Unlock()
-		if err := o.restoreAnywhere(ctx, name); err != nil {
-			d.log.Warn("data that were acknowledged and not flushed wait for a backend", "share", o.tree.share.Name, "error", err)
-			return
-		}
+		all.Go(func() {
+			if err := o.restoreAnywhere(ctx, name); err != nil && !failed.Swap(true) {
+				d.log.Warn("data that were acknowledged and not flushed wait for a backend", "share", o.tree.share.Name, "error", err)
+			}
+			<-slots
+		})
 	}
 }
 
