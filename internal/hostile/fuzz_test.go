@@ -49,6 +49,7 @@ func FuzzConnection(f *testing.F) {
 			t.Errorf("the server sent what does not decode: %v", err)
 		}
 		s.quiet(t, 1, 1)
+		s.endDurable()
 		eventually(t, "the backend forgets", func() error {
 			if n := s.store.openCount(); n != 1 {
 				return fmt.Errorf("%d opens", n)
@@ -92,6 +93,15 @@ func playScript(t testing.TB, w *witness, path string, in []byte) error {
 		t.Error("a reply held another user's bytes")
 	}
 	return err
+}
+
+// endDurable closes what an input has left open for its client to come back to.
+func (s *stack) endDurable() {
+	for _, o := range s.demux.Opens() {
+		if o.SessionID == 0 {
+			s.demux.CloseOpen(o.FileID)
+		}
+	}
 }
 
 // forget removes a user's files.
@@ -169,6 +179,10 @@ func seeds(t testing.TB) [][]byte {
 		add(mode, recordOf(smb2.CommandChangeNotify, fixDirectory, bodies[smb2.CommandChangeNotify]), record(recordCancel, nil), barrier,
 			recordOf(smb2.CommandChangeNotify, fixDirectory, bodies[smb2.CommandChangeNotify]), recordOf(smb2.CommandLogoff, 0, &smb2.LogoffRequest{}))
 		add(mode, recordOf(smb2.CommandCreate, fixChain, createRequest("wait", smb2.FileOpenIf, 0)), recordOf(smb2.CommandRead, fixRelated, bodies[smb2.CommandRead]))
+		durable := createRequest("kept", smb2.FileOpenIf, 0)
+		durable.RequestedOplockLevel = smb2.OplockLevelBatch
+		durable.CreateContexts = append(durable.CreateContexts, smb2.CreateContext{Name: []byte("DH2Q"), Data: append(make([]byte, 16), "sixteen bytes id"...)})
+		add(mode, recordOf(smb2.CommandCreate, 0, durable), barrier)
 		for _, class := range []smb2.InfoClass{smb2.FileRenameInformation, smb2.FileLinkInformation} {
 			buffer := (&smb2.FileRenameInfo{FileName: `x\..\y`}).Append(nil)
 			add(mode, recordOf(smb2.CommandSetInfo, fixFile, &smb2.SetInfoRequest{InfoType: smb2.InfoFile, FileInfoClass: class, Buffer: buffer}))

@@ -32,6 +32,7 @@ const patience = 20 * time.Second
 type stack struct {
 	store  *store
 	server *session.Server
+	demux  *demux.Demux
 	addr   string
 	log    *logBuffer
 }
@@ -126,6 +127,7 @@ func newStack(t testing.TB, edit func(*session.Config)) *stack {
 		Backends: map[string]*backend.Pool{"store": pool}, PipeBackend: "store", Log: log,
 	})
 	must(t, err)
+	s.demux = d
 	run(t, d.Run)
 
 	passdb := filepath.Join(dir, "smbpasswd")
