@@ -106,8 +106,8 @@ func (c *Connection) settle(neg *negotiated) {
 		allowed |= smb2.GlobalCapLeasing
 	}
 	if neg.dialect >= smb2.Dialect300 {
-		// Directory leasing only to who says that he knows it: impacket, which does not, dies of it.
-		allowed |= smb2.GlobalCapPersistentHandles | smb2.GlobalCapDirectoryLeasing&neg.clientCapabilities
+		// Only to a client that asks for them: others take them for what they are not (impacket 0.10).
+		allowed |= neg.clientCapabilities & (smb2.GlobalCapPersistentHandles | smb2.GlobalCapDirectoryLeasing)
 	}
 	neg.capabilities = cfg.Capabilities & allowed
 	neg.maxTransact, neg.maxRead, neg.maxWrite = oneCredit, oneCredit, oneCredit

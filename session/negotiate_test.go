@@ -50,6 +50,21 @@ func TestNegotiateRefused(t *testing.T) {
 	}
 }
 
+// TestNegotiateUnasked: what a client has not asked for it is not told that it has.
+func TestNegotiateUnasked(t *testing.T) {
+	ts := serve(t, func(cfg *Config) { cfg.Capabilities = smb2.GlobalCapDirectoryLeasing | smb2.GlobalCapPersistentHandles })
+	c := ts.dial(t, smb2.Dialect300)
+	m := c.negotiateRequest()
+	m.Capabilities = smb2.GlobalCapEncryption
+	var got smb2.NegotiateResponse
+	if err := got.Decode(c.want(ntstatus.Success, smb2.CommandNegotiate, m)); err != nil {
+		t.Fatal(err)
+	}
+	if want := smb2.GlobalCapLargeMTU | smb2.GlobalCapEncryption; got.Capabilities != want {
+		t.Errorf("capabilities %x, want %x", got.Capabilities, want)
+	}
+}
+
 // TestNegotiateAnswers looks at what is answered per dialect.
 func TestNegotiateAnswers(t *testing.T) {
 	ts := serve(t, func(cfg *Config) {

@@ -21,7 +21,7 @@ func (c *client) negotiateRequest() *smb2.NegotiateRequest {
 		}
 	}
 	if c.dialect >= smb2.Dialect300 {
-		m.Capabilities = smb2.GlobalCapEncryption | smb2.GlobalCapMultiChannel | smb2.GlobalCapDirectoryLeasing | smb2.GlobalCapLargeMTU
+		m.Capabilities = smb2.GlobalCapEncryption | smb2.GlobalCapMultiChannel | smb2.GlobalCapLargeMTU | smb2.GlobalCapDirectoryLeasing | smb2.GlobalCapPersistentHandles
 	}
 	if c.dialect == smb2.Dialect311 {
 		add := func(typ smb2.NegotiateContextType, b smb2.Body) {

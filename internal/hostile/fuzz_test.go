@@ -52,7 +52,7 @@ func FuzzConnection(f *testing.F) {
 		s.endDurable()
 		eventually(t, "the backend forgets", func() error {
 			if n := s.store.openCount(); n != 1 {
-				return fmt.Errorf("%d opens", n)
+				return fmt.Errorf("%d opens, of which the proxy knows %+v", n, s.demux.Opens())
 			}
 			return nil
 		})
