@@ -117,7 +117,7 @@ func (c *creation) steps(ctx context.Context) error {
 // enter gives the client its open.
 func (c *creation) enter(o *open, grant *core.Result) error {
 	if err := c.t.session.add(o); err != nil {
-		o.closeAtBackend(c.d.tell(&core.Close{Open: o.state}))
+		o.closeAtBackend(c.d.release(o, &core.Close{Open: o.state}))
 		return err
 	}
 	if c.found.destroys {
@@ -174,7 +174,7 @@ func (c *creation) open(ctx context.Context) (*open, core.Result, error) {
 			break
 		}
 		if err = c.settle(ctx); err != nil {
-			c.d.tell(&core.Close{Open: c.id, Abandon: true})
+			c.d.giveBack(c.id)
 			break
 		}
 		return c.opened(&r), r, nil

@@ -93,3 +93,13 @@ func (d *Demux) spare(id core.OpenID) {
 			o.submit(smb2.CommandClose, closing, func(at *attachment, _ *smb2.Header, _ *transport.Frame, _ error) { o.ended(at) })
 		})
 }
+
+// giveBack ends an open that has been granted and comes to nothing. Where the file waited for just that to be deleted, it is.
+func (d *Demux) giveBack(id core.OpenID) {
+	del := d.tell(&core.Close{Open: id, Abandon: true}).Delete
+	if other := d.deleters.of(del); other != nil {
+		d.erase(other, del, func() {})
+		return
+	}
+	d.unlinked(del, ntstatus.UnexpectedNetworkError)
+}

@@ -24,10 +24,15 @@ func setDeletePending(r *session.Request, o *open, m *smb2.SetInfoRequest) {
 	if !o.begin(r, req) {
 		return
 	}
+	before := o.deleting.Load()
+	if info.DeletePending {
+		o.deleting.Store(true) // before the state knows: an open that ends meanwhile must be kept for it
+	}
 	r.Go(func(ctx context.Context) {
 		defer o.quit(req)
 		res := d.await(ctx, r, &core.SetDisposition{Req: req, Open: o.state, Delete: info.DeletePending})
 		if res.Status != ntstatus.Success {
+			o.deleting.Store(before)
 			r.Fail(res.Status)
 			return
 		}
@@ -37,6 +42,7 @@ func setDeletePending(r *session.Request, o *open, m *smb2.SetInfoRequest) {
 		if err := decodeDone(h, reply, err, &smb2.SetInfoResponse{}); err != nil {
 			if info.DeletePending {
 				d.tell(&core.SetDisposition{Req: d.state.NewRequestID(), Open: o.state})
+				o.deleting.Store(before)
 			}
 			r.FailErr(err)
 			return
