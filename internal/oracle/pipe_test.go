@@ -18,7 +18,8 @@ type pipeStep struct {
 }
 
 // pipeSteps are what a client can ask of a pipe beside speaking with it, but for LOCK and FSCTLs of files, where
-// smbd says what comes of a pipe being a file inside (4.17).
+// smbd says what comes of a pipe being a file inside, and for what follows garbage: smbd's worker for RPC may have ended the
+// pipe by then, or not (4.17).
 func pipeSteps() []pipeStep {
 	list := []pipeStep{
 		{"flush", smb2.CommandFlush, func(id smb2.FileID) smb2.Body { return &smb2.FlushRequest{FileID: id} }},
@@ -56,8 +57,6 @@ func pipeSteps() []pipeStep {
 			return &smb2.QueryInfoRequest{FileID: id, InfoType: smb2.InfoSecurity, AdditionalInformation: 4, OutputBufferLength: 4096}
 		}},
 		pipeStep{"write garbage", smb2.CommandWrite, func(id smb2.FileID) smb2.Body { return &smb2.WriteRequest{FileID: id, Data: make([]byte, 64)} }},
-		pipeStep{"write after garbage", smb2.CommandWrite, func(id smb2.FileID) smb2.Body { return &smb2.WriteRequest{FileID: id, Data: make([]byte, 64)} }},
-		pipeStep{"read after garbage", smb2.CommandRead, func(id smb2.FileID) smb2.Body { return &smb2.ReadRequest{FileID: id, Length: 100} }},
 		pipeStep{"close", smb2.CommandClose, func(id smb2.FileID) smb2.Body { return &smb2.CloseRequest{FileID: id, Flags: 1} }},
 		pipeStep{"close again", smb2.CommandClose, func(id smb2.FileID) smb2.Body { return &smb2.CloseRequest{FileID: id} }},
 	)
