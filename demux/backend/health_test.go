@@ -192,9 +192,13 @@ func TestLostError(t *testing.T) {
 	if err := r.smbd.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	unsent := 0
+	unsent, answered := 0, 0
 	for i, o := range ops {
 		got := o.result(t)
+		if got.err == nil && i == 0 {
+			answered++ // by an smbd on its way to stop, whose credits let others go
+			continue
+		}
 		var lost *LostError
 		if !errors.As(got.err, &lost) || !errors.Is(got.err, ntstatus.UnexpectedNetworkError) {
 			t.Fatalf("call %d: %+v", i, got)
@@ -206,8 +210,8 @@ func TestLostError(t *testing.T) {
 			unsent++
 		}
 	}
-	if unsent != waiting || unsent == 0 {
-		t.Errorf("%d calls were not sent, want the %d that waited for credits", unsent, waiting)
+	if unsent != waiting-answered || unsent == 0 {
+		t.Errorf("%d calls were not sent, want the %d that waited for credits, less %d", unsent, waiting, answered)
 	}
 	var lost *LostError
 	if got := submit(tree, smb2.CommandEcho, &smb2.EchoRequest{}).result(t); !errors.As(got.err, &lost) || lost.Sent {
